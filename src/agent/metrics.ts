@@ -1,0 +1,205 @@
+import type { ElectionState, Move } from '../election/state.ts';
+import { standing } from '../election/verdict.ts';
+import { type Instant, NEVER } from '../instant.ts';
+import type { ApiFailure } from '../kube/answer.ts';
+import type { LinkName } from '../model.ts';
+import type { Log } from '../sys/log.ts';
+import type { CounterMetric, GaugeMetric, Metrics } from '../sys/metrics.ts';
+import type { WireStatus } from '../wire/supervisor.ts';
+import type { ClusterDemand } from './demand.ts';
+import type { AgentStores } from './stores.ts';
+
+/** A longer distance between two ticks of 50 ms counts as a stall. */
+const STALL_MS = 200;
+/** The snapshot's gauges are set at most this often. */
+const PACE_MS = 1000;
+
+/** What a turn leaves to be measured. */
+export interface TurnFacts {
+  readonly election: ElectionState;
+  readonly demand: ClusterDemand;
+  readonly wires: ReadonlyMap<LinkName, WireStatus>;
+  readonly stores: AgentStores;
+}
+
+export type LeaseAction = 'write' | 'list';
+
+/** What the agent's shell reports as it goes. */
+export interface AgentMetrics {
+  ticked(now: Instant): void;
+  turned(facts: TurnFacts, now: Instant): void;
+  moved(move: Move): void;
+  /** A Lease request was answered: `failure` says how, if it failed. */
+  leaseAnswered(action: LeaseAction, failure: ApiFailure | undefined): void;
+  /** When the loop last ticked and last turned, and whether the node has ever been a member. */
+  health(): { readonly tickedAt: Instant; readonly joined: boolean };
+}
+
+/** The agent's metrics; failures of Lease requests are also logged, once for each kind in a row. */
+export function agentMetrics(metrics: Metrics, log: Log): AgentMetrics {
+  const gauges = openGauges(metrics);
+  const counters = openCounters(metrics);
+  let tickedAt = NEVER;
+  let turnedAt = NEVER;
+  let joined = false;
+  const failing = new Map<LeaseAction, string>();
+  return {
+    ticked(now) {
+      const gap = now - tickedAt;
+      if (tickedAt !== NEVER && gap > STALL_MS) counters.stalls.add(1);
+      tickedAt = now;
+    },
+    turned(facts, now) {
+      const member = facts.election.phase === 'member';
+      joined ||= member;
+      if (now - turnedAt < PACE_MS) return;
+      turnedAt = now;
+      setGauges(gauges, facts, now);
+      countWires(counters, facts.wires);
+      countStores(counters, facts.stores);
+    },
+    moved: ({ to, reason }) => {
+      // A reason may name a node: kept out of the labels, where it would grow without bound.
+      const direction = to === undefined ? 'given_up' : 'taken';
+      counters.moves.add(1, {
+        direction,
+        planned: /dead|ran out|fenced/.test(reason) ? 'no' : 'yes',
+      });
+    },
+    leaseAnswered(action, failure) {
+      const before = failing.get(action);
+      if (failure === undefined) {
+        failing.delete(action);
+        if (before !== undefined) log.info({ action }, `Leases can be reached again to ${action}`);
+        return;
+      }
+      counters.leaseFailures.add(1, { action, kind: failure.kind });
+      failing.set(action, failure.kind);
+      if (before === failure.kind) return;
+      const remedy = failure.kind === 'forbidden' ? '; apply deploy/rbac.yaml' : '';
+      log.warn({ action, kind: failure.kind }, `Cannot ${action} Leases: ${failure.message}${remedy}`);
+    },
+    health: () => ({ tickedAt, joined }),
+  };
+}
+
+type Gauges = Readonly<Record<keyof typeof GAUGES, GaugeMetric>>;
+type Counters = Readonly<Record<keyof typeof COUNTERS, CounterMetric>>;
+
+const GAUGES = {
+  owned: { name: 'vips_owned', help: 'VIPs that this node answers for' },
+  claimed: { name: 'vips_claimed', help: 'VIPs in the committed claims of this node' },
+  wanted: { name: 'vips_in_cluster', help: 'VIPs that Services ask for' },
+  refused: { name: 'vips_refused', help: 'Ingress addresses that are not announced' },
+  authority: {
+    name: 'authority_remaining_seconds',
+    help: 'How long this node may still answer if no further heartbeat comes back',
+  },
+  member: { name: 'member', help: '1 while this node holds authority under its incarnation' },
+  incarnation: { name: 'incarnation', help: 'Present incarnation of this node' },
+  peers: {
+    name: 'peers',
+    help: 'Other nodes by how they stand: live, provisionally dead, dead',
+    labels: ['standing'],
+  },
+  wireReady: { name: 'wire_ready', help: '1 if the wire of the link is at work', labels: ['link'] },
+  storeAge: {
+    name: 'watch_age_seconds',
+    help: 'Seconds since the API server last sent anything for this kind',
+    labels: ['kind'],
+  },
+  storeWatching: {
+    name: 'watch_up',
+    help: '1 while this kind is being watched',
+    labels: ['kind'],
+  },
+  malformed: {
+    name: 'malformed_objects',
+    help: 'Objects of this kind that were set aside as unreadable since the start',
+    labels: ['kind'],
+  },
+};
+
+const COUNTERS = {
+  moves: {
+    name: 'moves_total',
+    help: 'VIPs taken or given up by this node',
+    labels: ['direction', 'planned'],
+  },
+  leaseFailures: {
+    name: 'lease_failures_total',
+    help: 'Lease requests that failed',
+    labels: ['action', 'kind'],
+  },
+  stalls: { name: 'stalls_total', help: 'Gaps of over 200 ms between ticks of 50 ms' },
+  wireRestarts: {
+    name: 'wire_restarts_total',
+    help: 'Wires that were started again',
+    labels: ['link'],
+  },
+  wire: {
+    name: 'wire_frames_total',
+    help: 'Frames by what the wire did with them',
+    labels: ['link', 'what'],
+  },
+  lists: { name: 'relists_total', help: 'Full lists of this kind', labels: ['kind'] },
+  storeFailures: {
+    name: 'watch_failures_total',
+    help: 'Lists and watches of this kind that failed',
+    labels: ['kind'],
+  },
+};
+
+function openGauges(metrics: Metrics): Gauges {
+  return mapValues(GAUGES, (spec) => metrics.gauge(spec));
+}
+
+function openCounters(metrics: Metrics): Counters {
+  return mapValues(COUNTERS, (spec) => metrics.counter(spec));
+}
+
+function mapValues<K extends string, V, W>(
+  record: Readonly<Record<K, V>>,
+  map: (value: V) => W,
+): Record<K, W> {
+  const entries = Object.entries<V>(record).map(([key, value]) => [key, map(value)]);
+  return Object.fromEntries(entries);
+}
+
+function setGauges(gauges: Gauges, facts: TurnFacts, now: Instant): void {
+  const { election, demand, wires, stores } = facts;
+  const member = election.phase === 'member';
+  gauges.owned.set(election.active.size);
+  gauges.claimed.set(election.claimedAt.size);
+  gauges.wanted.set(demand.vips.size);
+  gauges.refused.set(demand.refused.size);
+  gauges.authority.set(member ? Math.max(0, election.authUntil - now) / 1000 : 0);
+  gauges.member.set(member ? 1 : 0);
+  gauges.incarnation.set(election.incarnation);
+  const peers = [...election.view.values()].map((peer) => standing(election.verdicts, peer));
+  for (const kind of ['live', 'provisionally dead', 'dead']) {
+    gauges.peers.set(peers.filter((peer) => peer === kind).length, { standing: kind });
+  }
+  gauges.wireReady.clear();
+  for (const [link, { state }] of wires) gauges.wireReady.set(state === 'ready' ? 1 : 0, { link });
+  for (const [kind, health] of stores.health()) {
+    if (health.lastByteAt !== NEVER)
+      gauges.storeAge.set((now - health.lastByteAt) / 1000, { kind });
+    gauges.storeWatching.set(health.state === 'watching' ? 1 : 0, { kind });
+    gauges.malformed.set(health.malformed, { kind });
+  }
+}
+
+function countWires(counters: Counters, wires: ReadonlyMap<LinkName, WireStatus>): void {
+  for (const [link, status] of wires) {
+    counters.wireRestarts.raiseTo(status.restarts, { link });
+    for (const [what, total] of status.counters) counters.wire.raiseTo(total, { link, what });
+  }
+}
+
+function countStores(counters: Counters, stores: AgentStores): void {
+  for (const [kind, health] of stores.health()) {
+    counters.lists.raiseTo(health.lists, { kind });
+    counters.storeFailures.raiseTo(health.failures, { kind });
+  }
+}

@@ -1,0 +1,229 @@
+import assert from 'node:assert/strict';
+import { add, FOREVER, type Instant } from '../instant.ts';
+import type { PublishedLink, Vip } from '../model.ts';
+import { choose } from './choose.ts';
+import type { Demand } from './eligible.ts';
+import { blockers, sameContent } from './events.ts';
+import type { Claim, Claims, Heartbeat } from './records.ts';
+import { sent } from './register.ts';
+import {
+  type ClaimsContent,
+  committedContent,
+  type ElectionState,
+  lapse,
+  type Move,
+  stamp,
+} from './state.ts';
+import { judged, nextVerdictAt } from './verdict.ts';
+
+/** A committed write that has not come back by the watch for this long is looked for by a LIST. */
+const ECHO_PATIENCE_MS = 300;
+
+/** What the election decides upon besides its own state. */
+export interface World {
+  readonly demand: Demand;
+  /** This node's usable links at this moment. */
+  readonly links: readonly PublishedLink[];
+  /** VIPs that a wire of ours may still be answering for. */
+  readonly held: ReadonlySet<Vip>;
+  /** When a wire became suspect, if one is (I8). */
+  readonly suspectSince: Instant | undefined;
+}
+
+/** A Lease to write: created if `base` is undefined, else replaced upon that revision. */
+export interface LeaseWrite<T> {
+  readonly base: bigint | undefined;
+  readonly record: T;
+}
+
+/** What is to be done now, in this order: tables, then writes, then the LIST. */
+export interface Decision {
+  readonly state: ElectionState;
+  /** The VIPs to answer for. */
+  readonly active: ReadonlyMap<Vip, bigint>;
+  /** Null: no authority. */
+  readonly until: Instant | null;
+  readonly heartbeat: LeaseWrite<Heartbeat> | undefined;
+  readonly claims: LeaseWrite<Claims> | undefined;
+  /** Token of a linearizable LIST of all Leases to begin now. */
+  readonly list: number | undefined;
+  readonly moves: readonly Move[];
+  readonly wakeAt: Instant;
+  /** The node has left: nothing is answered and the release is committed. */
+  readonly left: boolean;
+}
+
+/** Decides from the present state what to do at `now`. Pure: the same input gives the same decision. */
+export function decide(before: ElectionState, world: World, now: Instant): Decision {
+  const alive =
+    before.phase === 'member' && now >= before.authUntil
+      ? lapse(before, 'its lease ran out')
+      : before;
+  const chosen = chosenState(alive, world, now);
+  const beating = withHeartbeat(chosen.state, world, now);
+  const claiming = withClaims(beating.state, world, now);
+  const listing = withListing(claiming.state, world, now);
+  const state = { ...listing.state, moves: [] };
+  assertSound(state);
+  return {
+    state,
+    active: state.active,
+    until: state.phase === 'member' ? state.authUntil : null,
+    heartbeat: beating.write,
+    claims: claiming.write,
+    list: listing.token,
+    moves: alive.moves.concat(chosen.moves),
+    wakeAt: Math.min(wakeAt(state, now), chosen.wakeAt) as Instant,
+    left: hasLeft(state, world),
+  };
+}
+
+function chosenState(
+  state: ElectionState,
+  world: World,
+  now: Instant,
+): { state: ElectionState; moves: readonly Move[]; wakeAt: Instant } {
+  if (state.phase !== 'member') return { state, moves: [], wakeAt: FOREVER };
+  const verdicts = judged(state.verdicts, state.view, state, state.timing, now);
+  const member = { ...state, verdicts };
+  const { wanted, ring, moves, wakeAt } = choose(member, world.demand, world.links, now);
+  const active = new Map([...state.active].filter(([vip]) => wanted.has(vip)));
+  return { state: { ...member, wanted, ring, active }, moves, wakeAt };
+}
+
+/** The heartbeat that is due: on schedule, or at once if a suspicion waits to be settled. */
+function withHeartbeat(
+  state: ElectionState,
+  world: World,
+  now: Instant,
+): { state: ElectionState; write: LeaseWrite<Heartbeat> | undefined } {
+  const idle = { state, write: undefined };
+  // Claims first: a heartbeat of an incarnation whose claims are unknown would block every barrier.
+  if (state.phase === 'reading' || state.claims.committed === 0) return idle;
+  if (state.heartbeat.inFlight !== undefined || state.heartbeat.refused) return idle;
+  const newest = newestSentAt(state);
+  const settles = world.suspectSince !== undefined && newest < world.suspectSince;
+  if (now < state.nextHeartbeatAt && !settles) return idle;
+  const write = state.write + 1;
+  return {
+    state: {
+      ...state,
+      write,
+      heartbeat: sent(state.heartbeat, write, undefined, now),
+      nextHeartbeatAt: add(now, state.timing.renewInterval),
+    },
+    write: { base: state.heartbeat.base, record: { kind: 'heartbeat', ...stamp(state, write) } },
+  };
+}
+
+/** The claims write that is due. A VIP leaves it only after no wire can answer for it any more (I2). */
+function withClaims(
+  state: ElectionState,
+  world: World,
+  now: Instant,
+): { state: ElectionState; write: LeaseWrite<Claims> | undefined } {
+  const idle = { state, write: undefined };
+  if (state.phase === 'reading' || now < state.nextClaimsAt) return idle;
+  if (state.claims.inFlight !== undefined || state.claims.refused) return idle;
+  // I5: the next incarnation is not announced while a wire may still answer under the last one.
+  if (state.claims.committed === 0 && world.held.size > 0) return idle;
+  const content = contentOf(state, world);
+  if (sameContent(committedContent(state), content)) return idle;
+  const write = state.write + 1;
+  return {
+    state: { ...state, write, claims: sent(state.claims, write, content, now) },
+    write: {
+      base: state.claims.base,
+      record: { kind: 'claims', ...stamp(state, write), ...content },
+    },
+  };
+}
+
+function contentOf(state: ElectionState, world: World): ClaimsContent {
+  const vips = new Map<Vip, Claim>(state.wanted);
+  for (const [vip, claim] of committedContent(state)?.vips ?? []) {
+    if (world.held.has(vip) && !vips.has(vip)) vips.set(vip, claim);
+  }
+  return {
+    vips,
+    fences: state.verdicts.fences,
+    joined: state.joined,
+    draining: state.draining,
+    links: world.links,
+  };
+}
+
+/** A LIST is due to join, to learn why a write was refused, as a read barrier, or for a missing echo. */
+function withListing(
+  state: ElectionState,
+  world: World,
+  now: Instant,
+): { state: ElectionState; token: number | undefined } {
+  const idle = { state, token: undefined };
+  if (state.listing !== undefined || now < state.nextListAt) return idle;
+  const joining = state.phase === 'reading' && world.held.size === 0 && !state.draining;
+  const refused = state.heartbeat.refused || state.claims.refused;
+  const echoLost =
+    state.unseenSince !== undefined && now - state.unseenSince >= echoPatience(state);
+  if (!joining && !refused && !echoLost && !needsBarrier(state)) return idle;
+  const token = state.write + 1;
+  const listing = {
+    token,
+    forWrite: state.claims.committed,
+    published: committedContent(state)?.fences ?? new Set(),
+  };
+  // After an echo was looked for, the next look waits as long again.
+  const unseenSince = echoLost ? now : state.unseenSince;
+  return { state: { ...state, write: token, listing, unseenSince }, token };
+}
+
+/** Whether a barrier could activate a claim or settle a verdict that none before it could. */
+function needsBarrier(state: ElectionState): boolean {
+  if (state.phase !== 'member') return false;
+  const fences = committedContent(state)?.fences;
+  for (const id of state.verdicts.provisional.keys()) {
+    if (fences?.has(id) === true && state.barrier < state.claims.committed) return true;
+  }
+  for (const [vip, write] of state.claimedAt) {
+    if (state.active.has(vip) || !state.wanted.has(vip)) continue;
+    if (state.barrier < write || blockers(state, vip).length === 0) return true;
+  }
+  return false;
+}
+
+function echoPatience(state: ElectionState): number {
+  return Math.min(ECHO_PATIENCE_MS, state.timing.renewInterval / 2);
+}
+
+function newestSentAt(state: ElectionState): number {
+  let newest = Number.NEGATIVE_INFINITY;
+  for (const attempt of state.heartbeat.attempts.values()) {
+    newest = Math.max(newest, attempt.sentAt);
+  }
+  return newest;
+}
+
+function wakeAt(state: ElectionState, now: Instant): number {
+  const times: number[] = [state.nextHeartbeatAt, state.nextClaimsAt, state.nextListAt];
+  if (state.phase === 'member') {
+    times.push(state.authUntil, nextVerdictAt(state.verdicts, state.view, state.timing));
+  }
+  if (state.unseenSince !== undefined) times.push(state.unseenSince + echoPatience(state));
+  return Math.min(...times.filter((time) => time > now));
+}
+
+function hasLeft(state: ElectionState, world: World): boolean {
+  if (!state.draining || world.held.size > 0) return false;
+  if (state.phase === 'reading') return true;
+  const content = committedContent(state);
+  return content?.draining === true && content.vips.size === 0;
+}
+
+/** A broken rule ends the process: the lease runs out, which is safe; going on would not be. */
+function assertSound(state: ElectionState): void {
+  for (const vip of state.active.keys()) {
+    assert(state.phase === 'member', `owns ${vip} without being a member`);
+    assert(state.wanted.has(vip), `owns ${vip} without wanting it`);
+    assert(state.claimedAt.has(vip), `owns ${vip} without a committed claim`);
+  }
+}

@@ -1,0 +1,75 @@
+import type { LinkName, NodeName, PublishedLink, Vip } from '../model.ts';
+import { subnetContains } from '../net/ip.ts';
+
+/** One VIP that Services want announced, with everything that decides who may. */
+export interface VipDemand {
+  readonly vip: Vip;
+  /** What is hashed: the sharing group, else the address itself. */
+  readonly key: string;
+  /** The advertisements that select its pool. A node may announce it if any of them allows. */
+  readonly adverts: readonly Advert[];
+  /** Nodes with a ready endpoint, if `externalTrafficPolicy: Local` asks for one. */
+  readonly endpointNodes: ReadonlySet<NodeName> | undefined;
+}
+
+export interface Advert {
+  readonly nodes: ReadonlySet<NodeName>;
+  /** Undefined: any link. */
+  readonly links: ReadonlySet<LinkName> | undefined;
+}
+
+/** All that the cluster asks for at one moment. */
+export interface Demand {
+  readonly vips: ReadonlyMap<Vip, VipDemand>;
+  /** Names of the existing nodes. */
+  readonly nodes: ReadonlySet<NodeName>;
+  /** Nodes with the label `node.kubernetes.io/exclude-from-external-load-balancers`. */
+  readonly excluded: ReadonlySet<NodeName>;
+}
+
+/** A node as the election sees it. */
+export interface Candidate {
+  readonly node: NodeName;
+  readonly links: readonly PublishedLink[];
+  readonly draining: boolean;
+}
+
+/** Why a node may not own a VIP. */
+export type Ineligible =
+  | 'node is gone'
+  | 'excluded by label'
+  | 'draining'
+  | 'not selected by an L2Advertisement'
+  | 'no ready endpoint'
+  | 'no link in the subnet of the VIP';
+
+/** Undefined if the live agent of `candidate` may own the VIP now, else the first reason why not. */
+export function ineligible(
+  vip: VipDemand,
+  candidate: Candidate,
+  demand: Demand,
+): Ineligible | undefined {
+  if (!demand.nodes.has(candidate.node)) return 'node is gone';
+  if (demand.excluded.has(candidate.node)) return 'excluded by label';
+  if (candidate.draining) return 'draining';
+  const adverts = vip.adverts.filter((advert) => advert.nodes.has(candidate.node));
+  if (adverts.length === 0) return 'not selected by an L2Advertisement';
+  if (vip.endpointNodes?.has(candidate.node) === false) return 'no ready endpoint';
+  if (carriers(vip.vip, adverts, candidate.links).length === 0) {
+    return 'no link in the subnet of the VIP';
+  }
+  return undefined;
+}
+
+/** The links of a node on which it announces the VIP. */
+export function carriers(
+  vip: Vip,
+  adverts: readonly Advert[],
+  links: readonly PublishedLink[],
+): readonly PublishedLink[] {
+  return links.filter(
+    (link) =>
+      adverts.some((advert) => advert.links === undefined || advert.links.has(link.name)) &&
+      link.subnets.some((subnet) => subnetContains(subnet, vip)),
+  );
+}

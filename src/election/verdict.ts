@@ -1,0 +1,116 @@
+import type { Instant } from '../instant.ts';
+import type { IncarnationId, LeaseCut } from './records.ts';
+import { contactGap, type Timing } from './timing.ts';
+import { DELETED, type Peer, type View } from './view.ts';
+
+/**
+ * What this node has judged. A verdict is provisional from when patience ran out until the read barrier
+ * after the write that published its fence; only then it is final (I6).
+ */
+export interface Verdicts {
+  /** Incarnations whose fences we publish, with the beat on which the verdict rests. */
+  readonly provisional: ReadonlyMap<IncarnationId, string>;
+  readonly dead: ReadonlySet<IncarnationId>;
+  /** Everything that our claims lease publishes: kept until the node shows a newer incarnation. */
+  readonly fences: ReadonlySet<IncarnationId>;
+}
+
+export const NO_VERDICTS: Verdicts = {
+  provisional: new Map(),
+  dead: new Set(),
+  fences: new Set(),
+};
+
+export type Standing = 'live' | 'provisionally dead' | 'dead';
+
+/** How the peer stands with us now. */
+export function standing(verdicts: Verdicts, peer: Peer): Standing {
+  if (verdicts.dead.has(peer.identity)) return 'dead';
+  return verdicts.provisional.has(peer.identity) ? 'provisionally dead' : 'live';
+}
+
+/** Our own contact: send time of the newest own heartbeat that came back. */
+export interface Contact {
+  readonly provenAt: Instant;
+}
+
+/**
+ * The verdicts at `now`. New ones need takerPatience without a change, and a view that is fresh: an own
+ * heartbeat sent within the contact gap has come back, through the same watch that carries the others'.
+ * The caller has restarted all patience if contact was ever lost for longer (see `restarted`).
+ */
+export function judged(
+  verdicts: Verdicts,
+  view: View,
+  contact: Contact,
+  timing: Timing,
+  now: Instant,
+): Verdicts {
+  const fresh = now - contact.provenAt <= contactGap(timing);
+  const provisional = new Map<IncarnationId, string>();
+  const dead = new Set<IncarnationId>();
+  const fences = new Set<IncarnationId>();
+  for (const peer of view.values()) {
+    const id = peer.identity;
+    if (verdicts.dead.has(id)) dead.add(id);
+    if (verdicts.fences.has(id)) fences.add(id);
+    const basis = verdicts.provisional.get(id);
+    if (basis !== undefined) {
+      // A beat after the verdict: it lives, will read the fence and come back as the next incarnation.
+      if (basis === peer.beat) provisional.set(id, basis);
+    } else if (!dead.has(id) && fresh && now - peer.seenAt >= timing.takerPatience) {
+      provisional.set(id, peer.beat);
+      fences.add(id);
+    }
+  }
+  return sameVerdicts(verdicts, { provisional, dead, fences });
+}
+
+/** The verdicts after a barrier that began when `published` was committed: what it left unchanged is final. */
+export function confirmed(
+  verdicts: Verdicts,
+  view: View,
+  published: ReadonlySet<IncarnationId>,
+): Verdicts {
+  const provisional = new Map(verdicts.provisional);
+  const dead = new Set(verdicts.dead);
+  for (const peer of view.values()) {
+    const basis = provisional.get(peer.identity);
+    if (basis === undefined || basis !== peer.beat || !published.has(peer.identity)) continue;
+    provisional.delete(peer.identity);
+    dead.add(peer.identity);
+  }
+  return { provisional, dead, fences: verdicts.fences };
+}
+
+/** The view without peers that are dead for good and of whom no Lease exists in `cut` any more. */
+export function buried(view: View, verdicts: Verdicts, cut: LeaseCut): View {
+  const gone = [...view].filter(
+    ([node, peer]) =>
+      peer.beat === DELETED && verdicts.dead.has(peer.identity) && !cut.claims.has(node),
+  );
+  if (gone.length === 0) return view;
+  const next = new Map(view);
+  for (const [node] of gone) next.delete(node);
+  return next;
+}
+
+/** When the next verdict may be due, if nothing changes. */
+export function nextVerdictAt(verdicts: Verdicts, view: View, timing: Timing): number {
+  let at = Number.POSITIVE_INFINITY;
+  for (const peer of view.values()) {
+    if (standing(verdicts, peer) === 'live') at = Math.min(at, peer.seenAt + timing.takerPatience);
+  }
+  return at;
+}
+
+function sameVerdicts(before: Verdicts, after: Verdicts): Verdicts {
+  const same =
+    before.provisional.size === after.provisional.size &&
+    before.dead.size === after.dead.size &&
+    before.fences.size === after.fences.size &&
+    [...after.provisional].every(([id, beat]) => before.provisional.get(id) === beat) &&
+    after.dead.isSubsetOf(before.dead) &&
+    after.fences.isSubsetOf(before.fences);
+  return same ? before : after;
+}

@@ -1,0 +1,106 @@
+/** The nouns of Leasehold, as data. Behaviour lives with whoever decides about them. */
+
+/** One load-balancer address in canonical text: dotted quad, or RFC 5952 for IPv6. */
+export type Vip = string;
+export type NodeName = string;
+export type LinkName = string;
+/** `name/prefix-length` in canonical text, host bits cleared: `192.0.2.0/24`. */
+export type Subnet = string;
+/** Six lower-case hexadecimal pairs with colons: `02:00:00:00:00:01`. */
+export type MacText = string;
+
+/** A network interface of this host, as the kernel describes it at one moment. */
+export interface Link {
+  readonly name: LinkName;
+  readonly index: number;
+  readonly mac: MacText;
+  /** Administratively up (IFF_UP). */
+  readonly up: boolean;
+  readonly carrier: boolean;
+  /** Index of the bridge or bond it is enslaved to, or undefined. */
+  readonly master: number | undefined;
+  /** The subnets of its addresses, in the kernel's order. */
+  readonly subnets: readonly Subnet[];
+}
+
+/** A link that may carry VIPs, as a node publishes it in its claims lease. */
+export interface PublishedLink {
+  readonly name: LinkName;
+  readonly mac: MacText;
+  /** VIPs inside one of these may be announced here; `0.0.0.0/0` and `::/0` stand for any. */
+  readonly subnets: readonly Subnet[];
+}
+
+export interface Service {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  /** RFC 3339, for order among Services only. */
+  readonly created: string;
+  /** Needed to write its status with a precondition. */
+  readonly resourceVersion: string;
+  readonly type: string;
+  readonly deleting: boolean;
+  readonly loadBalancerClass: string | undefined;
+  readonly externalTrafficPolicy: 'Cluster' | 'Local';
+  readonly ipFamilies: readonly ('IPv4' | 'IPv6')[];
+  readonly clusterIps: readonly string[];
+  /** `status.loadBalancer.ingress[].ip`, canonical. */
+  readonly ingress: readonly Vip[];
+  /** Annotation `leasehold.dev/allow-shared-ip` or one of its MetalLB synonyms. */
+  readonly sharingKey: string | undefined;
+}
+
+export interface EndpointSlice {
+  readonly namespace: string;
+  readonly name: string;
+  /** Name of the Service, from the label `kubernetes.io/service-name`. */
+  readonly service: string;
+  /** Nodes with at least one ready endpoint. */
+  readonly readyNodes: readonly NodeName[];
+}
+
+export interface ClusterNode {
+  readonly name: NodeName;
+  readonly uid: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly addresses: readonly string[];
+}
+
+export interface Pool {
+  readonly name: string;
+  readonly created: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Inclusive ranges in the order of the object: CIDRs are turned into ranges when read. */
+  readonly ranges: readonly AddressRange[];
+  readonly autoAssign: boolean;
+}
+
+/** An inclusive range of addresses of one family. */
+export interface AddressRange {
+  readonly first: Vip;
+  readonly last: Vip;
+}
+
+/** Kubernetes' LabelSelector; an empty one selects everything. */
+export interface LabelSelector {
+  readonly matchLabels: Readonly<Record<string, string>>;
+  readonly matchExpressions: readonly LabelExpression[];
+}
+
+export interface LabelExpression {
+  readonly key: string;
+  readonly operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist';
+  readonly values: readonly string[];
+}
+
+export interface L2Advertisement {
+  readonly name: string;
+  /** With both empty, every pool is meant. */
+  readonly pools: readonly string[];
+  readonly poolSelectors: readonly LabelSelector[];
+  /** Empty: every node; else a node that any of them selects. */
+  readonly nodeSelectors: readonly LabelSelector[];
+  /** Empty: every link. */
+  readonly interfaces: readonly LinkName[];
+}

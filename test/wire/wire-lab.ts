@@ -1,0 +1,153 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import type { TableEntry } from '../../src/wire/messages.ts';
+import type { WireStatus } from '../../src/wire/supervisor.ts';
+
+export interface StubCommand {
+  readonly vips?: readonly TableEntry[];
+  /** `silent`: its ticks stop, as if the agent were stalled. */
+  readonly authority?: 'held' | 'lapsed' | 'silent';
+  /** Pretend that a heartbeat sent now was seen back. */
+  readonly prove?: true;
+  readonly close?: true;
+}
+
+export interface StubStatus extends Omit<WireStatus, 'mayAnswer' | 'counters'> {
+  readonly mayAnswer: readonly string[];
+  readonly counters: Readonly<Record<string, number>>;
+}
+
+export interface ProbeCommand {
+  readonly ask?: {
+    readonly vip: string;
+    readonly count: number;
+    readonly everyMs: number;
+    readonly to?: string;
+    readonly from?: string;
+  };
+  readonly raw?: string;
+}
+
+export interface SeenFrame {
+  readonly at: number;
+  readonly hex: string;
+}
+
+export interface Seen {
+  readonly seen: readonly SeenFrame[];
+  readonly sentAt: readonly number[];
+}
+
+/** A segment of two stations in namespaces of their own: `a` runs a wire under a stub of an agent, `b` asks. */
+export interface WireLab extends AsyncDisposable {
+  readonly stub: ChildProcess;
+  command(command: StubCommand): Promise<StubStatus>;
+  probe(command: ProbeCommand): Promise<Seen>;
+  /** Runs a command in the namespace of the wire and returns what it prints. */
+  inA(...words: string[]): string;
+  inB(...words: string[]): string;
+  /** Makes the pair of links again after it was deleted. */
+  addLink(): void;
+  /** Process ids of the wires that run now. */
+  wirePids(): number[];
+  /** Polls until the wire's status satisfies the condition; returns it, and the ms that it took. */
+  until(condition: (status: StubStatus) => boolean): Promise<{ status: StubStatus; ms: number }>;
+}
+
+let count = 0;
+
+/** Reason why namespaces cannot be made here, or undefined. */
+export function missingPrivilege(): string | undefined {
+  if (process.getuid?.() !== 0) return 'needs root, to make network namespaces';
+  try {
+    execFileSync('ip', ['netns', 'list'], { stdio: 'ignore' });
+    return undefined;
+  } catch {
+    return 'needs the command `ip` of iproute2';
+  }
+}
+
+export async function openWireLab(): Promise<WireLab> {
+  count += 1;
+  const a = `lhw${process.pid}a${count}`;
+  const b = `lhw${process.pid}b${count}`;
+  const ip = (...words: string[]) => execFileSync('ip', words, { encoding: 'utf8' });
+  const inside =
+    (ns: string) =>
+    (...words: string[]) =>
+      ip('netns', 'exec', ns, ...words);
+  for (const ns of [a, b]) ip('netns', 'add', ns);
+  addLink({ a, b });
+  const stub = startIn(a, 'agent-stub.ts', [
+    'seg0',
+    fileURLToPath(new URL('wire-entry.ts', import.meta.url)),
+  ]);
+  const prober = startIn(b, 'prober.ts', ['seg0']);
+  const command = (message: StubCommand) => ask<StubStatus>(stub, message);
+  return {
+    stub,
+    command,
+    probe: (message) => ask<Seen>(prober, message),
+    inA: inside(a),
+    inB: inside(b),
+    addLink: () => addLink({ a, b }),
+    wirePids: () =>
+      execFileSync('ps', ['-o', 'pid=,stat=', '--ppid', String(stub.pid)], { encoding: 'utf8' })
+        .split('\n')
+        .filter((line) => line.trim() !== '' && !line.includes('Z'))
+        .map((line) => Number.parseInt(line, 10)),
+    async until(condition) {
+      const start = performance.now();
+      for (;;) {
+        const status = await command({});
+        const ms = performance.now() - start;
+        if (condition(status)) return { status, ms };
+        if (ms > 10_000) throw new Error(`still not so after 10 s: ${JSON.stringify(status)}`);
+        await pause(10);
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all([end(stub), end(prober)]);
+      for (const ns of [a, b]) ip('netns', 'del', ns);
+    },
+  };
+}
+
+/** A veth pair between the two namespaces, named alike on both ends, and up. */
+function addLink({ a, b }: { a: string; b: string }): void {
+  const ip = (...words: string[]) => execFileSync('ip', words);
+  ip('link', 'add', 'seg0', 'netns', a, 'type', 'veth', 'peer', 'name', 'seg0', 'netns', b);
+  ip('-n', a, 'link', 'set', 'seg0', 'address', '02:00:00:00:00:0a', 'up');
+  ip('-n', b, 'link', 'set', 'seg0', 'address', '02:00:00:00:00:0b', 'up');
+  ip('-n', a, 'addr', 'add', '192.0.2.1/24', 'dev', 'seg0');
+  ip('-n', b, 'addr', 'add', '192.0.2.2/24', 'dev', 'seg0');
+}
+
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+function startIn(ns: string, script: string, args: string[]): ChildProcess {
+  const path = fileURLToPath(new URL(script, import.meta.url));
+  return spawn('ip', ['netns', 'exec', ns, process.execPath, path, ...args], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
+}
+
+async function ask<Answer>(
+  child: ChildProcess,
+  message: StubCommand | ProbeCommand,
+): Promise<Answer> {
+  const answer = once(child, 'message');
+  child.send(message);
+  const [value]: Answer[] = await answer;
+  if (value === undefined) throw new Error('the helper process answered nothing');
+  return value;
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  const exited = once(child, 'exit');
+  child.kill('SIGKILL');
+  if (child.exitCode === null && child.signalCode === null) await exited;
+}
