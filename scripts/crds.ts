@@ -28,7 +28,10 @@ interface Rule {
 
 const AGE: Column = { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' };
 
-/** Rules of the API server's expression language; every string and list they read has a bound, or the server refuses them. */
+/**
+ * Rules of the API server's expression language; every string and list they read has a bound, or
+ * the server refuses them.
+ */
 function rules(...validations: readonly Rule[]): { 'x-kubernetes-validations': readonly Rule[] } {
   return { 'x-kubernetes-validations': validations };
 }
@@ -80,11 +83,15 @@ const labelSelector = Type.Object({
         },
         rules(
           {
-            rule: "!(self.operator in ['In', 'NotIn']) || (has(self.values) && self.values.size() > 0)",
+            rule:
+              "!(self.operator in ['In', 'NotIn']) || " +
+              '(has(self.values) && self.values.size() > 0)',
             message: 'In and NotIn need at least one value',
           },
           {
-            rule: "self.operator in ['In', 'NotIn'] || !has(self.values) || self.values.size() == 0",
+            rule:
+              "self.operator in ['In', 'NotIn'] || " +
+              '!has(self.values) || self.values.size() == 0',
             message: 'Exists and DoesNotExist take no values',
           },
         ),
@@ -100,7 +107,7 @@ const pool = Type.Object({
       minItems: 1,
       maxItems: 256,
       description:
-        'Ranges of addresses, handed out in this order: prefixes (host bits are ignored) or first-last.',
+        'Addresses, handed out in this order: prefixes (host bits are ignored) or first-last.',
     }),
     autoAssign: Type.Optional(
       Type.Boolean({

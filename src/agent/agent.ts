@@ -112,12 +112,13 @@ function turn(deps: AgentDeps, options: AgentOptions, parts: Parts): Decision | 
   const demand = stores.demand();
   if (demand === undefined) return undefined;
   const now = deps.clock.now();
+  const leases = stores.leases();
   const usable = usableLinks(deps.links.links(), options.linkFilter);
   wires.keep(linksToServe(usable, demand.ranges, demand.vips.keys()));
   const serving = wires.serving(usable, now);
   const decision = election.turn(
     {
-      leases: stores.leases(),
+      leases,
       demand,
       links: serving,
       held: wires.held(),
@@ -129,7 +130,8 @@ function turn(deps: AgentDeps, options: AgentOptions, parts: Parts): Decision | 
     },
   );
   report(deps, decision, demand, serving);
-  deps.metrics.turned({ election: election.state(), demand, wires: wires.status(), stores }, now);
+  const facts = { election: election.state(), demand, leases, wires: wires.status(), stores };
+  deps.metrics.turned(facts, now);
   return decision;
 }
 

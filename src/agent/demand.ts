@@ -30,7 +30,7 @@ export interface ClusterDemand extends Demand {
   readonly services: ReadonlyMap<Vip, readonly string[]>;
   /** Where VIPs can come from: the links that may carry them need a wire. */
   readonly ranges: readonly AddressRange[];
-  /** Ingress addresses that are not announced, with the reason. */
+  /** Ingress addresses that nobody may announce, with the reason. */
   readonly refused: ReadonlyMap<Vip, string>;
 }
 
@@ -58,11 +58,13 @@ export function demandOf(
       refused.set(vip, reason ?? 'no pool contains it');
       continue;
     }
+    const selected = adverts.get(pool.name) ?? [];
+    if (selected.length === 0) refused.set(vip, `no L2Advertisement selects pool ${pool.name}`);
     const entitled = sharers(candidates);
     vips.set(vip, {
       vip,
       key: keyOf(vip, entitled),
-      adverts: adverts.get(pool.name) ?? [],
+      adverts: selected,
       endpointNodes: localNodes(entitled, endpoints),
     });
     services.set(vip, entitled.map(idOf));

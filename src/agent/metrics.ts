@@ -1,3 +1,4 @@
+import type { LeaseCut } from '../election/records.ts';
 import type { ElectionState, Move } from '../election/state.ts';
 import { standing } from '../election/verdict.ts';
 import { type Instant, NEVER } from '../instant.ts';
@@ -18,6 +19,7 @@ const PACE_MS = 1000;
 export interface TurnFacts {
   readonly election: ElectionState;
   readonly demand: ClusterDemand;
+  readonly leases: LeaseCut;
   readonly wires: ReadonlyMap<LinkName, WireStatus>;
   readonly stores: AgentStores;
 }
@@ -43,6 +45,7 @@ export function agentMetrics(metrics: Metrics, log: Log): AgentMetrics {
   let turnedAt = NEVER;
   let joined = false;
   const failing = new Map<LeaseAction, string>();
+  const told = new Set<string>();
   return {
     ticked(now) {
       const gap = now - tickedAt;
@@ -54,6 +57,7 @@ export function agentMetrics(metrics: Metrics, log: Log): AgentMetrics {
       joined ||= member;
       if (now - turnedAt < PACE_MS) return;
       turnedAt = now;
+      tell(log, told, facts);
       setGauges(gauges, facts, now);
       countWires(counters, facts.wires);
       countStores(counters, facts.stores);
@@ -77,10 +81,29 @@ export function agentMetrics(metrics: Metrics, log: Log): AgentMetrics {
       failing.set(action, failure.kind);
       if (before === failure.kind) return;
       const remedy = failure.kind === 'forbidden' ? '; apply deploy/rbac.yaml' : '';
-      log.warn({ action, kind: failure.kind }, `Cannot ${action} Leases: ${failure.message}${remedy}`);
+      log.warn(
+        { action, kind: failure.kind },
+        `Cannot ${action} Leases: ${failure.message}${remedy}`,
+      );
     },
     health: () => ({ tickedAt, joined }),
   };
+}
+
+/** One line for each thing that an operator has to mend, when it appears and not again until it is gone. */
+function tell(log: Log, told: Set<string>, { election, demand, leases }: TurnFacts): void {
+  const problems = new Set<string>();
+  for (const [vip, reason] of demand.refused) problems.add(`${vip} is not announced: ${reason}`);
+  for (const key of leases.unreadable.keys()) {
+    problems.add(`The ${key.replace('/', ' lease of ')} cannot be read: its writer renews it soon`);
+  }
+  const { node } = election.self;
+  if (election.phase === 'member' && !election.ring.nodes.includes(node)) {
+    problems.add(`${node} stands by: ${election.ring.nodes.length} nodes take part already`);
+  }
+  for (const problem of problems) if (!told.has(problem)) log.warn({}, problem);
+  told.clear();
+  for (const problem of problems) told.add(problem);
 }
 
 type Gauges = Readonly<Record<keyof typeof GAUGES, GaugeMetric>>;
@@ -95,6 +118,7 @@ const GAUGES = {
     name: 'authority_remaining_seconds',
     help: 'How long this node may still answer if no further heartbeat comes back',
   },
+  unreadable: { name: 'unreadable_leases', help: 'Leases of the election that make no sense' },
   member: { name: 'member', help: '1 while this node holds authority under its incarnation' },
   incarnation: { name: 'incarnation', help: 'Present incarnation of this node' },
   peers: {
@@ -174,6 +198,7 @@ function setGauges(gauges: Gauges, facts: TurnFacts, now: Instant): void {
   gauges.wanted.set(demand.vips.size);
   gauges.refused.set(demand.refused.size);
   gauges.authority.set(member ? Math.max(0, election.authUntil - now) / 1000 : 0);
+  gauges.unreadable.set(facts.leases.unreadable.size);
   gauges.member.set(member ? 1 : 0);
   gauges.incarnation.set(election.incarnation);
   const peers = [...election.view.values()].map((peer) => standing(election.verdicts, peer));

@@ -1,7 +1,6 @@
 import type { LeaseCut } from '../election/records.ts';
 import type { KubeApi, Lane } from '../kube/api.ts';
-import type { LeaseItem } from '../kube/lease-decode.ts';
-import { electionLeases, leaseCut } from '../kube/leases.ts';
+import { electionLeases, type LeaseEntry, leaseCut } from '../kube/leases.ts';
 import {
   endpointSlices,
   l2Advertisements,
@@ -74,7 +73,7 @@ export function openStores(options: StoresOptions): AgentStores {
   };
 }
 
-function cutOf({ items, revision }: Snapshot<LeaseItem>): LeaseCut {
+function cutOf({ items, revision }: Snapshot<LeaseEntry>): LeaseCut {
   return leaseCut(items.values(), revision);
 }
 

@@ -2,9 +2,8 @@ import { add, type Instant, NEVER } from '../instant.ts';
 import type { LinkName, PublishedLink, Vip } from '../model.ts';
 import type { Clock } from '../sys/clock.ts';
 import type { Log } from '../sys/log.ts';
-import type { TableEntry } from '../wire/messages.ts';
+import type { Grant, TableEntry } from '../wire/messages.ts';
 import { superviseWire, type WireStatus, type WireSupervisor } from '../wire/supervisor.ts';
-import type { Grant } from '../wire/wire-process.ts';
 
 /** A wire that is being replaced keeps its link, and so its VIPs, for this long. */
 const REPLACEMENT_MS = 2000;

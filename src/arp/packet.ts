@@ -2,7 +2,10 @@ import { ETHERNET_HEADER_LENGTH, ETHERTYPE_ARP, etherTypeOf, frameOf } from '../
 import { ipv4At, putIpv4 } from '../net/ipv4.ts';
 import { MAC_LENGTH } from '../net/mac.ts';
 
-/** RFC 826, for IPv4 over Ethernet, which is all that is asked here. Offsets count from the start of the frame. */
+/**
+ * RFC 826, for IPv4 over Ethernet, which is all that is asked here. Offsets count from the start of
+ * the frame.
+ */
 const HARDWARE_ETHERNET = 1;
 const PROTOCOL_IPV4 = 0x0800;
 const FIXED = ETHERNET_HEADER_LENGTH;
@@ -29,7 +32,10 @@ export interface ArpPacket {
   readonly targetIp: number;
 }
 
-/** What keeps the frame from being an ARP request or reply for IPv4 over Ethernet; undefined if nothing does. */
+/**
+ * What keeps the frame from being an ARP request or reply for IPv4 over Ethernet; undefined if
+ * nothing does.
+ */
 export function faultOf(frame: Uint8Array): ArpFault | undefined {
   const etherType = etherTypeOf(frame);
   if (etherType === undefined) return 'truncated';
@@ -77,9 +83,13 @@ export function emitArp(packet: ArpPacket): Uint8Array {
   return frame;
 }
 
-/** The reply to a request that `faultOf` found nothing wrong with: that `mac` is where its target address is. */
+/**
+ * The reply to a request that `faultOf` found nothing wrong with: that `mac` is where its target
+ * address is.
+ */
 export function replyTo(request: Uint8Array, mac: Uint8Array): Uint8Array {
-  // RFC 826: the fields are swapped in place. One allocation, since a segment may ask a hundred thousand times a second.
+  // RFC 826: the fields are swapped in place. One allocation, since a segment may ask a hundred
+  // thousand times a second.
   const reply = new Uint8Array(ARP_FRAME_LENGTH);
   // Not `slice`, which does not copy if the frame is a Buffer.
   reply.set(request.subarray(0, ARP_FRAME_LENGTH));

@@ -27,8 +27,8 @@ export interface Answerable {
 }
 
 /**
- * The reply to an ARP request for one of our VIPs, or the reason why there is none.
- * It goes to the sender's hardware address, as RFC 826 has it, from the MAC that the link has now.
+ * The reply to an ARP request for one of our VIPs, or the reason why there is none. It goes to the
+ * sender's hardware address, as RFC 826 has it, from the MAC that the link has now.
  */
 export function respond(
   frame: Uint8Array,
@@ -47,7 +47,8 @@ export function respond(
   // The socket is promiscuous: frames to other stations arrive too, and are not ours to answer.
   if (!macIsAt(frame, 0, BROADCAST_MAC) && !macIsAt(frame, 0, ownMac)) return 'not_to_us';
   if (groupMacIsAt(frame, SENDER_MAC_OFFSET)) return 'bad_sender';
-  // RFC 5227 2.3: an ARP Announcement asks nothing. That somebody else announces our VIP is a conflict, not a question.
+  // RFC 5227 2.3: an ARP Announcement asks nothing. That somebody else announces our VIP is a
+  // conflict, not a question.
   if (senderIpOf(frame) === targetIp) return 'announcement';
   return replyTo(frame, ownMac);
 }

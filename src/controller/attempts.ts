@@ -6,7 +6,10 @@ import type { StatusWrite } from './plan.ts';
 export interface Attempt {
   /** The address that may have been committed; undefined if the write was to clear it. */
   readonly vip: Vip | undefined;
-  /** What the write built upon: once the Service is past that, the write can have no effect any more. */
+  /**
+   * What the write built upon: once the Service is past that, the write can have no effect any
+   * more.
+   */
   readonly base: bigint;
   /** The revision that our write made, or 0 while none is known to have succeeded. */
   readonly revision: bigint;
@@ -18,7 +21,9 @@ export interface Attempt {
 const FIRST_PAUSE_MS = 100;
 const MAX_PAUSE_MS = 60_000;
 
-/** The attempt after a write that succeeded: nothing to do until the store has caught up with it. */
+/**
+ * The attempt after a write that succeeded: nothing to do until the store has caught up with it.
+ */
 export function succeeded(write: StatusWrite, revision: bigint): Attempt {
   return { ...madeBy(write), revision, failures: 0, notBefore: NEVER };
 }
@@ -30,7 +35,10 @@ export function failed(write: StatusWrite, before: Attempt | undefined, now: Ins
   return { ...madeBy(write), revision: 0n, failures, notBefore: add(now, pause) };
 }
 
-/** Whether the attempt has nothing more to tell: its Service is gone, or shows a state that came after it. */
+/**
+ * Whether the attempt has nothing more to tell: its Service is gone, or shows a state that came
+ * after it.
+ */
 export function isSettled(attempt: Attempt, service: Service | undefined): boolean {
   if (service === undefined) return true;
   const shown = BigInt(service.resourceVersion);

@@ -31,7 +31,10 @@ interface State {
   refusals: ReadonlyMap<string, string>;
 }
 
-/** Gives every Service of the class an address, until aborted. Only one controller may run in a cluster. */
+/**
+ * Gives every Service of the class an address, until aborted. Only one controller may run in a
+ * cluster.
+ */
 export async function runController(options: ControllerOptions): Promise<void> {
   const { api, clock, log, namespace, signal } = options;
   let nap = new AbortController();
@@ -54,7 +57,10 @@ export async function runController(options: ControllerOptions): Promise<void> {
   }
 }
 
-/** Takes a snapshot, plans and performs; the result is when the next turn is due even if nothing changes. */
+/**
+ * Takes a snapshot, plans and performs; the result is when the next turn is due even if nothing
+ * changes.
+ */
 async function turn(options: ControllerOptions, state: State): Promise<Instant> {
   const seen = state.services.snapshot();
   const pools = state.pools.snapshot();

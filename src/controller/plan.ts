@@ -7,7 +7,8 @@ export interface World {
   /** Only Services of this class are ours; undefined: only those without a class. */
   readonly loadBalancerClass: string | undefined;
   /**
-   * Addresses by `namespace/name` that were written to a status without our having seen the effect: nobody else may get
+   * Addresses by `namespace/name` that were written to a status without our having seen the effect:
+   * nobody else may get
    * them, and the Service gets the same one again.
    */
   readonly intended: ReadonlyMap<string, Vip>;
@@ -29,10 +30,13 @@ export interface StatusWrite {
   readonly reason: string;
 }
 
-/** Which statuses to write, so that every Service of ours has an address of its own and keeps the one that it has. */
+/**
+ * Which statuses to write, so that every Service of ours has an address of its own and keeps the
+ * one that it has.
+ */
 export function plan(world: World): Plan {
   const pools = [...world.pools];
-  const services = [...world.services].sort(byAge);
+  const services = byAge(world.services);
   const holders = holdersOf(services);
   const wanting = services.filter((service) => isOurs(service, world) && !service.deleting);
   const ousted = new Map(wanting.flatMap((service) => oustedBy(service, holders)));
@@ -79,7 +83,11 @@ function isOurs(service: Service, { loadBalancerClass }: World): boolean {
 function holdersOf(services: readonly Service[]): ReadonlyMap<Vip, readonly Service[]> {
   const holders = new Map<Vip, Service[]>();
   for (const service of services) {
-    for (const vip of service.ingress) holders.set(vip, [...(holders.get(vip) ?? []), service]);
+    for (const vip of service.ingress) {
+      const others = holders.get(vip);
+      if (others === undefined) holders.set(vip, [service]);
+      else others.push(service);
+    }
   }
   return holders;
 }
@@ -99,7 +107,8 @@ function sharing(a: Service, b: Service): boolean {
 }
 
 /**
- * A Service that is no load balancer any more, with an address of ours still in its status. Other classes are left
+ * A Service that is no load balancer any more, with an address of ours still in its status. Other
+ * classes are left
  * alone: a class never changes while the type stays, so it is another controller that writes there.
  */
 function stale(service: Service, pools: readonly Pool[]): readonly StatusWrite[] {
@@ -113,9 +122,9 @@ function writeOf(service: Service, vip: Vip | undefined, reason: string): Status
 }
 
 /** Age decides, then the name: the same for every order in which Services are listed. */
-function byAge(a: Service, b: Service): number {
-  const left = `${a.created} ${keyOf(a)}`;
-  const right = `${b.created} ${keyOf(b)}`;
-  if (left === right) return 0;
-  return left < right ? -1 : 1;
+function byAge(services: Iterable<Service>): readonly Service[] {
+  return [...services]
+    .map((service) => ({ service, age: `${service.created} ${keyOf(service)}` }))
+    .sort((a, b) => (a.age < b.age ? -1 : 1))
+    .map(({ service }) => service);
 }

@@ -138,8 +138,8 @@ function joined(state: ElectionState, cut: LeaseCut): ElectionState {
     phase: 'writing',
     incarnation: Math.max(...known.map((number) => number ?? 0), ...fencesOfOurs(state)) + 1,
     joined: own > 0 ? own : Math.max(0, ...others) + 1,
-    heartbeat: openRegister(heartbeat?.revision),
-    claims: openRegister(claims?.revision),
+    heartbeat: openRegister(heartbeat?.revision ?? cut.unreadable.get(`heartbeat/${node}`)),
+    claims: openRegister(claims?.revision ?? cut.unreadable.get(`claims/${node}`)),
     barrier: 0,
   };
 }
@@ -178,7 +178,7 @@ export function blockers(state: ElectionState, vip: Vip): readonly NodeName[] {
 }
 
 function mayHold(peer: Peer, vip: Vip): boolean {
-  // A heartbeat without a claims lease: claims are written first, so somebody deleted what it claimed.
+  // Claims are written before the heartbeat, so somebody deleted or spoilt what it claims.
   if (peer.claims === undefined) return true;
   return claimsCount(peer) && peer.claims.vips.has(vip);
 }

@@ -53,7 +53,11 @@ export interface LeaseCut {
   readonly revision: bigint;
   readonly heartbeats: ReadonlyMap<NodeName, Stored<Heartbeat>>;
   readonly claims: ReadonlyMap<NodeName, Stored<Claims>>;
+  /** Leases that exist but make no sense (somebody edited them), with their revision. */
+  readonly unreadable: ReadonlyMap<LeaseKey, bigint>;
 }
+
+export type LeaseKey = `${'heartbeat' | 'claims'}/${NodeName}`;
 
 /** The identity that a stamp carries, as `holderIdentity` and fences spell it. */
 export function incarnationId(stamp: LeaseStamp): IncarnationId {

@@ -18,7 +18,10 @@ export interface Peer {
   /** Our time when `beat` last changed: the only clock that a verdict may use. */
   readonly seenAt: Instant;
   readonly heartbeatRevision: bigint;
-  /** Its newest claims lease. Kept when the object is deleted: its writer may still be answering. */
+  /**
+   * Its newest claims lease. Kept when the object is deleted: its writer may still be answering.
+   * Undefined, while the heartbeat exists: nobody can tell what it claims.
+   */
   readonly claims: Claims | undefined;
   readonly claimsRevision: bigint;
 }
@@ -37,7 +40,7 @@ export function observe(view: View, cut: LeaseCut, self: NodeName, now: Instant)
   for (const node of new Set([...view.keys(), ...cut.heartbeats.keys(), ...cut.claims.keys()])) {
     if (node === self) continue;
     const withBeat = withHeartbeat(view.get(node), cut.heartbeats.get(node), cut, now);
-    const peer = withClaims(withBeat, cut.claims.get(node), cut, now);
+    const peer = withClaims(withBeat, node, cut, now);
     if (peer !== undefined) next.set(node, peer);
   }
   return next;
@@ -79,11 +82,16 @@ function withHeartbeat(
 
 function withClaims(
   peer: Peer | undefined,
-  stored: Stored<Claims> | undefined,
+  claimant: NodeName,
   cut: LeaseCut,
   now: Instant,
 ): Peer | undefined {
-  if (stored === undefined) return peer;
+  const stored = cut.claims.get(claimant);
+  if (stored === undefined) {
+    const spoilt = peer && cut.unreadable.get(`claims/${claimant}`);
+    if (peer === undefined || spoilt === undefined || spoilt <= peer.claimsRevision) return peer;
+    return { ...peer, claims: undefined, claimsRevision: spoilt };
+  }
   if (peer === undefined) {
     return {
       identity: incarnationId(stored.record),

@@ -12,7 +12,8 @@ export interface Taken {
 }
 
 /**
- * Hands out the free IPv4 addresses one after the other: pools by name, their ranges in the order of the object. All calls
+ * Hands out the free IPv4 addresses one after the other: pools by name, their ranges in the order
+ * of the object. All calls
  * together look at no more addresses than are taken or handed out, however big the pools are.
  */
 export function allocator(pools: readonly Pool[], taken: Taken): () => Allocation {

@@ -1,4 +1,7 @@
-/** What the API server answered, as a value: operating errors are facts to decide on, not exceptions. */
+/**
+ * What the API server answered, as a value: operating errors are facts to decide on, not
+ * exceptions.
+ */
 export type ApiAnswer = ApiSuccess | ApiFailure;
 
 export interface ApiSuccess {
@@ -21,8 +24,10 @@ export interface ApiFailure {
 }
 
 /**
- * `refused`: nobody listens there. `unreachable`: any other failure of the connection. `timeout`: it may have been
- * carried out. `aborted`: by our own signal. `invalid`: the server understood and will never accept it as it is.
+ * `refused`: nobody listens there. `unreachable`: any other failure of the connection. `timeout`:
+ * it may have been
+ * carried out. `aborted`: by our own signal. `invalid`: the server understood and will never accept
+ * it as it is.
  */
 export type FailureKind =
   | 'conflict'

@@ -43,7 +43,10 @@ export type StreamAnswer =
   | { readonly ok: true; readonly items: AsyncIterable<StreamItem> }
   | ApiFailure;
 
-/** The API server; `request` and `stream` never reject for anything that the network or the server does. */
+/**
+ * The API server; `request` and `stream` never reject for anything that the network or the server
+ * does.
+ */
 export interface KubeApi {
   request(request: ApiRequest): Promise<ApiAnswer>;
   /** Follows an answer that goes on for ever (a watch), line by line. */
@@ -54,7 +57,9 @@ export interface KubeApi {
 }
 
 const DEFAULT_TIMEOUT_MS = 15_000;
-/** A connection attempt that got no answer is better begun anew: the kernel's own retries space out. */
+/**
+ * A connection attempt that got no answer is better begun anew: the kernel's own retries space out.
+ */
 const CONNECT_TIMEOUT_MS: Readonly<Record<Lane, number>> = { lease: 1_500, general: 5_000 };
 const CONNECTIONS: Readonly<Record<Lane, number>> = { lease: 8, general: 32 };
 
@@ -124,7 +129,10 @@ interface Lanes {
   close(): Promise<void>;
 }
 
-/** The connections, made anew when the TLS material changes: a connection keeps what it was opened with. */
+/**
+ * The connections, made anew when the TLS material changes: a connection keeps what it was opened
+ * with.
+ */
 function openLanes(source: CredentialSource): Lanes {
   let used = source.current();
   let agents = openAgents(used);
@@ -155,7 +163,8 @@ function openLanes(source: CredentialSource): Lanes {
 function openAgents({ tls }: Credentials): Readonly<Record<Lane, Agent>> {
   const open = (lane: Lane) =>
     new Agent({
-      // One HTTP/2 connection would carry watches and renewals alike, and its stalls would be shared.
+      // One HTTP/2 connection would carry watches and renewals alike, and its stalls would be
+      // shared.
       allowH2: false,
       pipelining: 1,
       connections: CONNECTIONS[lane],
@@ -201,7 +210,10 @@ function deadline(timeoutMs: number, signal: AbortSignal | undefined) {
   };
 }
 
-/** The client itself looks at a signal only once it has a connection; what was given up is never sent then. */
+/**
+ * The client itself looks at a signal only once it has a connection; what was given up is never
+ * sent then.
+ */
 async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>();
   const abort = () => reject(signal.reason);

@@ -3,7 +3,10 @@ import { keyOf, revisionOf } from './json.ts';
 import type { Resource } from './resources.ts';
 import type { Snapshot } from './store.ts';
 
-/** What a store holds in memory. Never takes an object at a revision lower than one already seen for it. */
+/**
+ * What a store holds in memory. Never takes an object at a revision lower than one already seen for
+ * it.
+ */
 export interface Cache<T> {
   snapshot(): Snapshot<T>;
   /** Objects that could not be decoded, counted since the start. */
@@ -13,7 +16,10 @@ export interface Cache<T> {
   remove(raw: unknown): void;
   /** Nothing older than this is outstanding. */
   advance(revision: bigint): void;
-  /** Replaces everything by a complete list; false, and nothing done, if the list is older than what is known. */
+  /**
+   * Replaces everything by a complete list; false, and nothing done, if the list is older than what
+   * is known.
+   */
   replace(objects: readonly CacheEntry<T>[], revision: bigint): boolean;
   /** Decodes without storing: a page of a list that is not complete yet. */
   decode(raw: unknown): CacheEntry<T>;
@@ -26,84 +32,94 @@ export interface CacheEntry<T> {
   readonly value: { readonly object: T } | { readonly error: string };
 }
 
+/** The objects of one list and what has happened to them since. */
+interface Shelf<T> {
+  readonly items: Map<string, T>;
+  readonly malformed: Map<string, string>;
+  readonly seen: Map<string, bigint>;
+  /** Kept until a bookmark or list passes them, so that a late event cannot bring them back. */
+  readonly deleted: Map<string, bigint>;
+}
+
 export function createCache<T>(resource: Resource<T>, log: Log): Cache<T> {
-  let items = new Map<string, T>();
-  let malformed = new Map<string, string>();
-  /** Deleted objects are kept until a bookmark or list passes them, so that a late event cannot revive them. */
-  let seen = new Map<string, bigint>();
-  const deleted = new Map<string, bigint>();
+  let shelf = emptyShelf<T>();
   let revision = 0n;
   let synced = false;
-  let malformedCount = 0;
+  let malformed = 0;
   let latest: Snapshot<T> | undefined;
-
-  function isOld(key: string, at: bigint): boolean {
-    return at < (seen.get(key) ?? 0n) || at <= (deleted.get(key) ?? -1n);
-  }
-
-  function store({ key, revision: at, value }: CacheEntry<T>): void {
-    seen.set(key, at);
-    if ('object' in value) {
-      items.set(key, value.object);
-      malformed.delete(key);
-    } else {
-      items.delete(key);
-      malformed.set(key, value.error);
-    }
-  }
-
-  function decode(raw: unknown): CacheEntry<T> {
-    const key = keyOf(raw);
-    const decoded = resource.decode(raw);
-    if (decoded.ok) return { key, revision: revisionOf(raw), value: { object: decoded.value } };
-    const error = decoded.error.message;
-    if (malformed.get(key) !== error) {
-      malformedCount += 1;
-      log.warn({ resource: resource.name, object: key }, `set aside, it cannot be read: ${error}`);
-    }
-    return { key, revision: revisionOf(raw), value: { error } };
-  }
 
   function advance(to: bigint): void {
     if (to > revision) revision = to;
     latest = undefined;
   }
 
+  function decode(raw: unknown): CacheEntry<T> {
+    const entry = entryOf(resource, raw);
+    const { key, value } = entry;
+    if ('error' in value && shelf.malformed.get(key) !== value.error) {
+      malformed += 1;
+      const place = { resource: resource.name, object: key };
+      log.warn(place, `set aside, it cannot be read: ${value.error}`);
+    }
+    return entry;
+  }
+
   return {
     decode,
-    advance(to) {
-      advance(to);
-      for (const [key, at] of deleted) if (at <= to) deleted.delete(key);
-    },
-    malformed: () => malformedCount,
+    malformed: () => malformed,
     snapshot() {
+      const { items, malformed } = shelf;
       latest ??= { revision, items: new Map(items), malformed: new Map(malformed), synced };
       return latest;
     },
     put(raw) {
-      if (isOld(keyOf(raw), revisionOf(raw))) return;
-      store(decode(raw));
+      if (isOld(shelf, keyOf(raw), revisionOf(raw))) return;
+      place(shelf, decode(raw));
       advance(revisionOf(raw));
     },
     remove(raw) {
       const key = keyOf(raw);
-      if (isOld(key, revisionOf(raw))) return;
-      items.delete(key);
-      malformed.delete(key);
-      seen.delete(key);
-      deleted.set(key, revisionOf(raw));
+      if (isOld(shelf, key, revisionOf(raw))) return;
+      for (const map of [shelf.items, shelf.malformed, shelf.seen]) map.delete(key);
+      shelf.deleted.set(key, revisionOf(raw));
       advance(revisionOf(raw));
+    },
+    advance(to) {
+      advance(to);
+      for (const [key, at] of shelf.deleted) if (at <= to) shelf.deleted.delete(key);
     },
     replace(entries, at) {
       if (at < revision) return false;
-      items = new Map();
-      malformed = new Map();
-      seen = new Map();
-      deleted.clear();
-      for (const entry of entries) store(entry);
+      shelf = emptyShelf();
+      for (const entry of entries) place(shelf, entry);
       synced = true;
       advance(at);
       return true;
     },
   };
+}
+
+function emptyShelf<T>(): Shelf<T> {
+  return { items: new Map(), malformed: new Map(), seen: new Map(), deleted: new Map() };
+}
+
+function entryOf<T>(resource: Resource<T>, raw: unknown): CacheEntry<T> {
+  const decoded = resource.decode(raw);
+  const value = decoded.ok ? { object: decoded.value } : { error: decoded.error.message };
+  return { key: keyOf(raw), revision: revisionOf(raw), value };
+}
+
+function isOld<T>({ seen, deleted }: Shelf<T>, key: string, at: bigint): boolean {
+  return at < (seen.get(key) ?? 0n) || at <= (deleted.get(key) ?? -1n);
+}
+
+function place<T>(shelf: Shelf<T>, { key, revision, value }: CacheEntry<T>): void {
+  shelf.seen.set(key, revision);
+  if ('object' in value) {
+    shelf.items.set(key, value.object);
+    shelf.malformed.delete(key);
+  } else {
+    shelf.items.delete(key);
+    shelf.malformed.set(key, value.error);
+  }
 }

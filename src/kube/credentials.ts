@@ -27,7 +27,10 @@ export interface CredentialOptions {
 
 export interface CredentialSource {
   current(): Credentials;
-  /** Starts reading files and tokens again if that was last done over a minute ago; what is in use stays in use meanwhile. */
+  /**
+   * Starts reading files and tokens again if that was last done over a minute ago; what is in use
+   * stays in use meanwhile.
+   */
   refreshIfOld(): void;
   /** Reads everything again, the kubeconfig too: the server has refused what we have. */
   renew(): Promise<void>;

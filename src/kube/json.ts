@@ -1,4 +1,7 @@
-/** Reading of JSON that nobody has checked: every accessor either gives the type it names or raises `Malformed`. */
+/**
+ * Reading of JSON that nobody has checked: every accessor either gives the type it names or raises
+ * `Malformed`.
+ */
 
 /** An object that could not be decoded, as a value: it is set aside and the others go on. */
 export interface DecodeError {

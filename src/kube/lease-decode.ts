@@ -28,7 +28,9 @@ const MAX_LINKS = 256;
 /** All annotations of an object together (Kubernetes' TotalAnnotationSizeLimitB). */
 const MAX_ANNOTATION = 256 * 1024;
 
-/** Whatever people have made of a Lease, the answer is the record or the reason why there is none. */
+/**
+ * Whatever people have made of a Lease, the answer is the record or the reason why there is none.
+ */
 export const decodeLease = decodeWith<LeaseItem>((object, meta) => {
   const spec = record(object['spec'], 'spec');
   const stamp = readStamp(spec, meta);

@@ -1,29 +1,24 @@
-import type { Claims, Heartbeat, LeaseCut, Stored } from '../election/records.ts';
+import type { Claims, Heartbeat, LeaseCut, LeaseKey, Stored } from '../election/records.ts';
 import type { NodeName } from '../model.ts';
 import type { ApiFailure } from './answer.ts';
 import { failure } from './answer.ts';
 import type { KubeApi } from './api.ts';
-import { type DecodeError, isRecord, revisionOf } from './json.ts';
+import { type Decoded, isRecord, keyOf, revisionOf } from './json.ts';
 import { decodeLease, type LeaseItem } from './lease-decode.ts';
 import { LEASE_LABEL, type LeaseManifest } from './lease-encode.ts';
 import type { Resource } from './resources.ts';
 
-/** `conflict`: the stored object is not the one that we built upon. A failure of kind `timeout` may yet be carried out. */
+/**
+ * `conflict`: the stored object is not the one that we built upon. A failure of kind `timeout` may
+ * yet be carried out.
+ */
 export type LeaseWrite =
   | { readonly kind: 'written'; readonly revision: bigint }
   | { readonly kind: 'conflict'; readonly message: string }
   | { readonly kind: 'failed'; readonly failure: ApiFailure };
 
-export type LeaseRead =
-  | { readonly kind: 'found'; readonly item: LeaseItem }
-  | { readonly kind: 'absent' }
-  /** `revision` is what a write over it has to name as its base. */
-  | { readonly kind: 'malformed'; readonly error: DecodeError; readonly revision: bigint }
-  | { readonly kind: 'failed'; readonly failure: ApiFailure };
-
-/** `malformed` lists what is stored but could not be read: it is not in the cut, but it exists. */
 export type LeaseList =
-  | { readonly kind: 'listed'; readonly cut: LeaseCut; readonly malformed: readonly DecodeError[] }
+  | { readonly kind: 'listed'; readonly cut: LeaseCut }
   | { readonly kind: 'failed'; readonly failure: ApiFailure };
 
 export interface LeaseCall {
@@ -31,19 +26,36 @@ export interface LeaseCall {
   readonly signal?: AbortSignal;
 }
 
+/** A Lease by its name that cannot be read: the election has to know that it exists. */
+export interface UnreadableLease {
+  readonly unreadable: LeaseKey;
+  readonly revision: bigint;
+  readonly reason: string;
+}
+
+export type LeaseEntry = LeaseItem | UnreadableLease;
+
+const KIND_OF_PREFIX: Readonly<Record<string, 'heartbeat' | 'claims'>> = {
+  hb: 'heartbeat',
+  claims: 'claims',
+};
+
 const SELECTOR = `${LEASE_LABEL} in (heartbeat,claims)`;
 
 /** The Leases of the election, for a store. */
-export function electionLeases(namespace: string): Resource<LeaseItem> {
+export function electionLeases(namespace: string): Resource<LeaseEntry> {
   return {
     name: 'leases.coordination.k8s.io',
     path: pathOf(namespace),
     query: { labelSelector: SELECTOR },
-    decode: decodeLease,
+    decode: decodeEntry,
   };
 }
 
-/** Everything that was committed before this call, at one revision: the read barrier of the protocol. */
+/**
+ * Everything that was committed before this call, at one revision: the read barrier of the
+ * protocol.
+ */
 export async function listLeases(
   api: KubeApi,
   namespace: string,
@@ -57,30 +69,47 @@ export async function listLeases(
   if (!Array.isArray(items) || revisionOf(answer.body) === 0n) {
     return { kind: 'failed', failure: failure('server-error', 'the answer is no list') };
   }
-  const leases: LeaseItem[] = [];
-  const malformed: DecodeError[] = [];
-  for (const raw of items) {
-    const lease = decodeLease(raw);
-    if (lease.ok) leases.push(lease.value);
-    else malformed.push(lease.error);
-  }
-  return { kind: 'listed', cut: leaseCut(leases, revisionOf(answer.body)), malformed };
+  const leases = items.flatMap((raw): LeaseEntry[] => {
+    const lease = decodeEntry(raw);
+    return lease.ok ? [lease.value] : [];
+  });
+  return { kind: 'listed', cut: leaseCut(leases, revisionOf(answer.body)) };
+}
+
+/** What somebody has made unreadable still counts: its writer may be answering for anything. */
+function decodeEntry(raw: unknown): Decoded<LeaseEntry> {
+  const lease = decodeLease(raw);
+  if (lease.ok) return lease;
+  const name = keyOf(raw).replace(/^.*\//, '');
+  const [prefix = '', ...rest] = name.split('.');
+  const kind = KIND_OF_PREFIX[prefix];
+  if (kind === undefined) return lease;
+  const unreadable: LeaseKey = `${kind}/${rest.join('.')}`;
+  return {
+    ok: true,
+    value: { unreadable, revision: revisionOf(raw), reason: lease.error.message },
+  };
 }
 
 /** The state of the election that these Leases are at this revision. */
-export function leaseCut(items: Iterable<LeaseItem>, revision: bigint): LeaseCut {
+export function leaseCut(items: Iterable<LeaseEntry>, revision: bigint): LeaseCut {
   const heartbeats = new Map<NodeName, Stored<Heartbeat>>();
   const claims = new Map<NodeName, Stored<Claims>>();
-  for (const { record, revision } of items) {
-    if (record.kind === 'heartbeat') heartbeats.set(record.node, { record, revision });
-    else claims.set(record.node, { record, revision });
+  const unreadable = new Map<LeaseKey, bigint>();
+  for (const item of items) {
+    const { revision } = item;
+    if ('unreadable' in item) unreadable.set(item.unreadable, revision);
+    else if (item.record.kind === 'heartbeat') {
+      heartbeats.set(item.record.node, { record: item.record, revision });
+    } else claims.set(item.record.node, { record: item.record, revision });
   }
-  return { revision, heartbeats, claims };
+  return { revision, heartbeats, claims, unreadable };
 }
 
 /**
- * Creates the Lease, or changes the one at revision `base` and no other. By PATCH: a PUT creates a Lease that was
- * deleted meanwhile, whatever revision it names, and so a late one would bring back claims from the dead.
+ * Creates the Lease, or changes the one at revision `base` and no other. By PATCH: a PUT creates a
+ * Lease that was deleted meanwhile, whatever revision it names, and so a late one would bring back
+ * claims from the dead.
  */
 export async function writeLease(
   api: KubeApi,
@@ -104,22 +133,6 @@ export async function writeLease(
     return { kind: 'conflict', message: answer.message };
   }
   return { kind: 'failed', failure: answer };
-}
-
-/** The stored Lease of that name, read from etcd's latest state. */
-export async function readLease(
-  api: KubeApi,
-  { namespace, name }: { readonly namespace: string; readonly name: string },
-  call: LeaseCall,
-): Promise<LeaseRead> {
-  const answer = await api.request({ path: pathOf(namespace, name), lane: 'lease', ...call });
-  if (!answer.ok) {
-    return answer.kind === 'not-found' ? { kind: 'absent' } : { kind: 'failed', failure: answer };
-  }
-  const lease = decodeLease(answer.body);
-  return lease.ok
-    ? { kind: 'found', item: lease.value }
-    : { kind: 'malformed', error: lease.error, revision: revisionOf(answer.body) };
 }
 
 function pathOf(namespace: string, name?: string): string {

@@ -1,5 +1,6 @@
 import { add, NEVER } from '../instant.ts';
 import { type ApiFailure, failure } from './answer.ts';
+import type { Lane } from './api.ts';
 import type { Cache, CacheEntry } from './cache.ts';
 import { isRecord, revisionOf } from './json.ts';
 import type { StoreHealth, StoreOptions } from './store.ts';
@@ -10,16 +11,26 @@ export interface Backoff {
   readonly maxMs: number;
 }
 
-const BACKOFF: Backoff = { firstMs: 200, maxMs: 30_000 };
+/**
+ * The watch of the Leases carries somebody's heartbeat every few seconds and decides about
+ * authority:
+ * it is missed sooner, and asked for oftener.
+ */
+const BACKOFF: Readonly<Record<Lane, Backoff>> = {
+  lease: { firstMs: 100, maxMs: 1_000 },
+  general: { firstMs: 200, maxMs: 30_000 },
+};
+const INACTIVITY_MS: Readonly<Record<Lane, number>> = { lease: 10_000, general: 90_000 };
 const PAGE_SIZE = 500;
 const LIST_TIMEOUT_MS = 30_000;
-const INACTIVITY_MS = 90_000;
 /** Watches that fail in a row before everything is listed anew. */
 const WATCH_ATTEMPTS = 5;
 /** A watch that ends without an event in less than this did not work. */
 const SHORT_WATCH_MS = 1_000;
 
-/** Keeps a cache in step with the API server: list, then watch, and again after whatever goes wrong. */
+/**
+ * Keeps a cache in step with the API server: list, then watch, and again after whatever goes wrong.
+ */
 export class Reflector<T> {
   readonly #options: StoreOptions<T>;
   readonly #cache: Cache<T>;
@@ -62,7 +73,7 @@ export class Reflector<T> {
 
   /** Reads the whole list, page by page; the pages take effect together, once all are there. */
   async #list(): Promise<ApiFailure | undefined> {
-    const { api, resource, lane } = this.#options;
+    const { api, resource, lane = 'general' } = this.#options;
     const entries: CacheEntry<T>[] = [];
     let token: string | undefined;
     do {
@@ -71,7 +82,7 @@ export class Reflector<T> {
         query: { ...resource.query, limit: resource.pageSize ?? PAGE_SIZE, continue: token },
         timeoutMs: LIST_TIMEOUT_MS,
         signal: this.#abort.signal,
-        ...(lane !== undefined && { lane }),
+        lane,
       });
       if (!answer.ok) return answer;
       this.#heard();
@@ -93,7 +104,10 @@ export class Reflector<T> {
     return undefined;
   }
 
-  /** Follows the changes, over as many watches as it takes, until a new list is needed: returns the reason. */
+  /**
+   * Follows the changes, over as many watches as it takes, until a new list is needed: returns the
+   * reason.
+   */
   async #watch(): Promise<ApiFailure> {
     for (let attempt = 1; ; attempt += 1) {
       const failed = await this.#watchOnce();
@@ -109,7 +123,7 @@ export class Reflector<T> {
 
   /** One watch from the newest revision; undefined if it ended in good order. */
   async #watchOnce(): Promise<ApiFailure | undefined> {
-    const { api, resource, lane, clock, inactivityMs } = this.#options;
+    const { api, resource, lane = 'general', clock, inactivityMs } = this.#options;
     const startedAt = clock.now();
     const answer = await api.stream({
       path: resource.path,
@@ -120,9 +134,9 @@ export class Reflector<T> {
         resourceVersion: String(this.#cache.snapshot().revision),
         timeoutSeconds: 240 + Math.floor(clock.random() * 240),
       },
-      inactivityMs: inactivityMs ?? INACTIVITY_MS,
+      inactivityMs: inactivityMs ?? INACTIVITY_MS[lane],
       signal: this.#abort.signal,
-      ...(lane !== undefined && { lane }),
+      lane,
     });
     if (!answer.ok) return answer;
     this.#watching();
@@ -184,7 +198,7 @@ export class Reflector<T> {
   }
 
   async #pause(failed: ApiFailure): Promise<void> {
-    const { clock, backoff = BACKOFF } = this.#options;
+    const { clock, lane = 'general', backoff = BACKOFF[lane] } = this.#options;
     this.#complain(failed);
     const ms = Math.min(backoff.maxMs, backoff.firstMs * 2 ** Math.min(this.#failures, 30));
     this.#failures += 1;

@@ -13,7 +13,10 @@ export interface Resource<T> {
   readonly name: string;
   readonly path: string;
   readonly query?: Query;
-  /** Objects in a page of the list, default 500: fewer where objects are big, so that parsing a page stays short. */
+  /**
+   * Objects in a page of the list, default 500: fewer where objects are big, so that parsing a page
+   * stays short.
+   */
   readonly pageSize?: number;
   readonly decode: Decode<T>;
 }

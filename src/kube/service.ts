@@ -10,7 +10,10 @@ import {
   texts,
 } from './json.ts';
 
-/** Our own prefix first; the others are MetalLB's, read so that a Service needs no change to move over. */
+/**
+ * Our own prefix first; the others are MetalLB's, read so that a Service needs no change to move
+ * over.
+ */
 const PREFIXES = ['leasehold.dev', 'metallb.io', 'metallb.universe.tf'];
 
 /** A core/v1 Service. */

@@ -11,13 +11,19 @@ export interface StoreOptions<T> {
   readonly resource: Resource<T>;
   readonly clock: Clock;
   readonly log: Log;
-  /** Something may have changed (objects or health): take a new snapshot. Carries no data, and may come often. */
+  /**
+   * Something may have changed (objects or health): take a new snapshot. Carries no data, and may
+   * come often.
+   */
   readonly onChange: () => void;
   /** Default `general`. */
   readonly lane?: Lane;
-  /** A watch without a byte for so long is given up; default 90 s, as bookmarks come every minute. */
+  /**
+   * A watch without a byte for so long is given up; default 90 s, as bookmarks come every minute,
+   * and 10 s on the lane of the Leases, which somebody writes every few seconds.
+   */
   readonly inactivityMs?: number;
-  /** Pauses between failed attempts; default 0.2 s, doubling up to 30 s. */
+  /** Pauses between failed attempts, doubling; default 0.2 s up to 30 s, for Leases 0.1 s to 1 s. */
   readonly backoff?: Backoff;
 }
 

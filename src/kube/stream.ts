@@ -5,10 +5,15 @@ export type StreamItem =
   | { readonly kind: 'lines'; readonly lines: readonly string[] }
   | { readonly kind: 'end'; readonly failure: ApiFailure | undefined };
 
-/** No object of Kubernetes is bigger than etcd's request limit of 1.5 MiB; twice that leaves room for escapes. */
+/**
+ * No object of Kubernetes is bigger than etcd's request limit of 1.5 MiB; twice that leaves room
+ * for escapes.
+ */
 const MAX_LINE = 4 * 1024 * 1024;
 
-/** Cuts a stream of bytes into lines; a failure of the stream is its last item, not an exception. */
+/**
+ * Cuts a stream of bytes into lines; a failure of the stream is its last item, not an exception.
+ */
 export async function* streamLines(
   chunks: AsyncIterable<Buffer>,
   signal: AbortSignal,

@@ -8,7 +8,9 @@ export type WatchEvent =
   /** This watch is of no more use: list anew. */
   | { readonly kind: 'broken'; readonly reason: string };
 
-/** Reads a line; whatever is not understood breaks the watch, since skipping it could lose a change. */
+/**
+ * Reads a line; whatever is not understood breaks the watch, since skipping it could lose a change.
+ */
 export function parseWatchEvent(line: string): WatchEvent {
   let event: unknown;
   try {

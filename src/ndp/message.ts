@@ -1,32 +1,31 @@
-import type { MacText, Vip } from '../model.ts';
 import {
   emitIpv6,
   ICMPV6,
   type Ipv6Packet,
   ipv6At,
-  ipv6ToBytes,
   isMulticastIpv6,
+  putIpv6,
   UNSPECIFIED,
 } from '../net/ipv6.ts';
-import { formatMac, MAC_LENGTH, parseMac } from '../net/mac.ts';
+import { MAC_LENGTH } from '../net/mac.ts';
 import { icmpv6Checksum } from './checksum.ts';
 import { solicitedNodeGroup } from './multicast.ts';
 
 export interface NeighborSolicitation {
   readonly kind: 'solicitation';
-  readonly target: Vip;
+  readonly target: bigint;
   /** Source link-layer address option; undefined without one. */
-  readonly sourceMac: MacText | undefined;
+  readonly sourceMac: Uint8Array | undefined;
 }
 
 export interface NeighborAdvertisement {
   readonly kind: 'advertisement';
-  readonly target: Vip;
+  readonly target: bigint;
   readonly router: boolean;
   readonly solicited: boolean;
   readonly override: boolean;
   /** Target link-layer address option; undefined without one. */
-  readonly targetMac: MacText | undefined;
+  readonly targetMac: Uint8Array | undefined;
 }
 
 export type NdpMessage = NeighborSolicitation | NeighborAdvertisement;
@@ -44,8 +43,8 @@ export type NdpFault =
   | 'solicited_multicast';
 
 export interface NdpRoute {
-  readonly source: Vip;
-  readonly destination: Vip;
+  readonly source: bigint;
+  readonly destination: bigint;
 }
 
 const SOLICITATION = 135;
@@ -94,7 +93,7 @@ export function parseNdp(packet: Ipv6Packet): NdpMessage | NdpFault {
   };
 }
 
-/** The IPv6 packet of a message, hop limit 255, checksum filled in; throws RangeError on a bad address. */
+/** The IPv6 packet of a message, hop limit 255, checksum filled in. */
 export function emitNdp(message: NdpMessage, route: NdpRoute): Uint8Array {
   const payload = emitNdpMessage(message);
   const checksum = icmpv6Checksum(route.source, route.destination, payload);
@@ -109,20 +108,16 @@ export function emitNdpMessage(message: NdpMessage): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(FIXED_LENGTH + (mac === undefined ? 0 : UNIT));
   bytes[0] = isSolicitation ? SOLICITATION : ADVERTISEMENT;
   if (!isSolicitation) bytes[4] = flagsOf(message);
-  bytes.set(ipv6ToBytes(message.target), TARGET_OFFSET);
+  putIpv6(bytes, TARGET_OFFSET, message.target);
   if (mac === undefined) return bytes;
-  const macBytes = parseMac(mac);
-  if (macBytes === undefined) {
-    throw new RangeError(`"${mac}" is not a MAC; write it as 02:00:00:00:00:01`);
-  }
   bytes[FIXED_LENGTH] = isSolicitation ? SOURCE_LINK_LAYER : TARGET_LINK_LAYER;
   bytes[FIXED_LENGTH + 1] = 1;
-  bytes.set(macBytes, FIXED_LENGTH + 2);
+  bytes.set(mac, FIXED_LENGTH + 2);
   return bytes;
 }
 
 /** From `::` only to the target's group, and without a source link-layer option (RFC 4861 7.1.1). */
-function sourceIsSound(packet: Ipv6Packet, sourceMac: MacText | undefined): boolean {
+function sourceIsSound(packet: Ipv6Packet, sourceMac: Uint8Array | undefined): boolean {
   if (packet.source !== UNSPECIFIED) return true;
   // Any solicited-node group will do: the group of an address ending in the group's last three bytes is the group.
   const toGroup = packet.destination === solicitedNodeGroup(packet.destination);
@@ -130,15 +125,15 @@ function sourceIsSound(packet: Ipv6Packet, sourceMac: MacText | undefined): bool
 }
 
 /** The first link-layer address of each type; other options are skipped. Undefined if a length is wrong. */
-function linkLayerOptions(bytes: Uint8Array): ReadonlyMap<number, MacText> | undefined {
-  const macs = new Map<number, MacText>();
+function linkLayerOptions(bytes: Uint8Array): ReadonlyMap<number, Uint8Array> | undefined {
+  const macs = new Map<number, Uint8Array>();
   for (let offset = 0; offset < bytes.length; ) {
     const type = bytes[offset] ?? 0;
     const length = (bytes[offset + 1] ?? 0) * UNIT;
     if (length === 0 || offset + length > bytes.length) return undefined;
     const isMac = type === SOURCE_LINK_LAYER || type === TARGET_LINK_LAYER;
     if (isMac && length !== 2 + MAC_LENGTH) return undefined;
-    if (isMac && !macs.has(type)) macs.set(type, formatMac(bytes, offset + 2));
+    if (isMac && !macs.has(type)) macs.set(type, bytes.slice(offset + 2, offset + length));
     offset += length;
   }
   return macs;

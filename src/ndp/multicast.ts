@@ -1,30 +1,25 @@
-import type { MacText, Vip } from '../model.ts';
+import type { Vip } from '../model.ts';
 import { ipFromBigInt, ipToBigInt } from '../net/ip.ts';
 
-const SOLICITED_NODE_PREFIX = 0xff0200000000000000000001ff000000n;
+const SOLICITED_NODE_PREFIX = 0xff02_0000_0000_0000_0000_0001_ff00_0000n;
 
 /** The solicited-node group of an IPv6 address: ff02::1:ffXX:XXXX (RFC 4291 2.7.1). */
-export function solicitedNodeGroup(ip: Vip): string {
-  return ipFromBigInt(6, SOLICITED_NODE_PREFIX | (ipv6Value(ip) & 0xffffffn));
+export function solicitedNodeGroup(address: bigint): bigint {
+  return SOLICITED_NODE_PREFIX | (address & 0xff_ffffn);
 }
 
 /** The Ethernet group address of an IPv6 group: 33:33 and its last four bytes (RFC 2464 7). */
-export function groupMac(group: string): MacText {
-  const low = (ipv6Value(group) & 0xffffffffn).toString(16).padStart(8, '0');
-  return `33:33:${low.slice(0, 2)}:${low.slice(2, 4)}:${low.slice(4, 6)}:${low.slice(6, 8)}`;
+export function groupMac(group: bigint): Uint8Array {
+  const low = Number(group & 0xffff_ffffn);
+  return Uint8Array.of(0x33, 0x33, low >>> 24, low >>> 16, low >>> 8, low);
 }
 
-/** Every group that a link which carries these VIPs must have joined; IPv4 addresses need none. */
+/** Every group, in text, that a link which carries these VIPs must have joined; IPv4 needs none. */
 export function groupsOf(vips: Iterable<Vip>): ReadonlySet<string> {
   const groups = new Set<string>();
   for (const vip of vips) {
-    if (ipToBigInt(vip).family === 6) groups.add(solicitedNodeGroup(vip));
+    const { family, value } = ipToBigInt(vip);
+    if (family === 6) groups.add(ipFromBigInt(6, solicitedNodeGroup(value)));
   }
   return groups;
-}
-
-function ipv6Value(ip: string): bigint {
-  const { family, value } = ipToBigInt(ip);
-  if (family !== 6) throw new RangeError(`"${ip}" is an IPv4 address; groups exist for IPv6 only`);
-  return value;
 }

@@ -12,8 +12,8 @@ const BITS = { 4: 32, 6: 128 } as const;
 const MAPPED_PREFIX = 0xffffn;
 
 /**
- * The one spelling of an address: dotted quad, or RFC 5952 for IPv6.
- * Undefined for all that is no plain unicast-style literal: zone ids, IPv4-mapped IPv6, octal or short IPv4 forms, prefixes.
+ * The one spelling of an address: dotted quad, or RFC 5952 for IPv6. Undefined for all that is no
+ * plain unicast-style literal: zone ids, IPv4-mapped IPv6, octal or short IPv4 forms, prefixes.
  */
 export function canonicalIp(text: string): string | undefined {
   if (parseIpv4(text) !== undefined) return text;
@@ -63,7 +63,10 @@ export function subnetContains(subnet: Subnet, ip: string): boolean {
   return address.family === net.family && address.value >> hostBits === net.value >> hostBits;
 }
 
-/** The inclusive range that `address/length` or `first-last` stands for; throws RangeError with the reason if it is none. */
+/**
+ * The inclusive range that `address/length` or `first-last` stands for; throws RangeError with the
+ * reason if it is none.
+ */
 export function rangeOf(text: string): AddressRange {
   const dash = text.indexOf('-');
   if (dash >= 0) return rangeBetween(text, text.slice(0, dash).trim(), text.slice(dash + 1).trim());
@@ -120,7 +123,8 @@ function parseIp(text: string): IpNumber | undefined {
 }
 
 function parseIpv6(text: string): bigint | undefined {
-  // Only the characters of a plain literal: keeps out zone ids, prefixes and brackets, which the library would accept.
+  // Only the characters of a plain literal: keeps out zone ids, prefixes and brackets, which the
+  // library would accept.
   if (!/^[0-9a-fA-F:.]{2,45}$/.test(text) || !text.includes(':')) return undefined;
   if (!Address6.isValid(text)) return undefined;
   const value = new Address6(text).bigInt();

@@ -3,7 +3,10 @@
 const DOTTED_QUAD =
   /^(25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)\.(25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)\.(25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)\.(25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)$/;
 
-/** The address as an unsigned 32-bit number, or undefined if the text is no strict dotted quad (no octal, no short forms). */
+/**
+ * The address as an unsigned 32-bit number, or undefined if the text is no strict dotted quad (no
+ * octal, no short forms).
+ */
 export function parseIpv4(text: string): number | undefined {
   const match = DOTTED_QUAD.exec(text);
   if (match === null) return undefined;

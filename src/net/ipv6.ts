@@ -1,18 +1,21 @@
-import { ipFromBigInt, ipToBigInt } from './ip.ts';
+import { ipToBigInt } from './ip.ts';
+
+/** IPv6 addresses as 128-bit numbers: the form in which packets are matched, without any library. */
 
 /** An IPv6 packet without extension headers in between: NDP messages carry none (RFC 4861 4). */
 export interface Ipv6Packet {
-  /** Canonical text (RFC 5952); `::` if unspecified. */
-  readonly source: string;
-  readonly destination: string;
+  readonly source: bigint;
+  readonly destination: bigint;
   readonly hopLimit: number;
   readonly nextHeader: number;
   readonly payload: Uint8Array;
 }
 
 export const ICMPV6 = 58;
-export const ALL_NODES = 'ff02::1';
-export const UNSPECIFIED = '::';
+/** ff02::1, the group of all nodes on the link. */
+export const ALL_NODES = 0xff02_0000_0000_0000_0000_0000_0000_0001n;
+/** `::`, the source of who has no address yet. */
+export const UNSPECIFIED = 0n;
 
 const HEADER_LENGTH = 40;
 
@@ -35,7 +38,7 @@ export function parseIpv6(bytes: Uint8Array): Ipv6Packet | undefined {
   };
 }
 
-/** The packet's bytes, with traffic class and flow label zero; throws RangeError on a bad address. */
+/** The packet's bytes, with traffic class and flow label zero. */
 export function emitIpv6(packet: Ipv6Packet): Uint8Array {
   const bytes = new Uint8Array(HEADER_LENGTH + packet.payload.length);
   const view = new DataView(bytes.buffer);
@@ -43,32 +46,35 @@ export function emitIpv6(packet: Ipv6Packet): Uint8Array {
   view.setUint16(4, packet.payload.length);
   view.setUint8(6, packet.nextHeader);
   view.setUint8(7, packet.hopLimit);
-  bytes.set(ipv6ToBytes(packet.source), 8);
-  bytes.set(ipv6ToBytes(packet.destination), 24);
+  putIpv6(bytes, 8, packet.source);
+  putIpv6(bytes, 24, packet.destination);
   bytes.set(packet.payload, HEADER_LENGTH);
   return bytes;
 }
 
-/** Canonical text of the 16 bytes that start at `offset`. */
-export function ipv6At(bytes: Uint8Array, offset: number): string {
+/** The address whose 16 bytes start at `offset`. */
+export function ipv6At(bytes: Uint8Array, offset: number): bigint {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return ipFromBigInt(6, (view.getBigUint64(offset) << 64n) | view.getBigUint64(offset + 8));
+  return (view.getBigUint64(offset) << 64n) | view.getBigUint64(offset + 8);
 }
 
-/** The 16 bytes of an IPv6 address; throws RangeError for anything else. */
-export function ipv6ToBytes(text: string): Uint8Array {
+/** Writes an address in network order. */
+export function putIpv6(bytes: Uint8Array, offset: number, address: bigint): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  view.setBigUint64(offset, address >> 64n);
+  view.setBigUint64(offset + 8, address & 0xffff_ffff_ffff_ffffn);
+}
+
+/** The number that an IPv6 address stands for; throws RangeError for anything else. */
+export function ipv6Of(text: string): bigint {
   const { family, value } = ipToBigInt(text);
   if (family !== 6) {
     throw new RangeError(`"${text}" is an IPv4 address where IPv6 is needed; write 2001:db8::1`);
   }
-  const bytes = new Uint8Array(16);
-  const view = new DataView(bytes.buffer);
-  view.setBigUint64(0, value >> 64n);
-  view.setBigUint64(8, value & 0xffffffffffffffffn);
-  return bytes;
+  return value;
 }
 
 /** Whether the address is a multicast group (ff00::/8, RFC 4291 2.7). */
-export function isMulticastIpv6(ip: string): boolean {
-  return ipToBigInt(ip).value >> 120n === 0xffn && ip.includes(':');
+export function isMulticastIpv6(address: bigint): boolean {
+  return address >> 120n === 0xffn;
 }

@@ -25,7 +25,10 @@ export function macIsAt(frame: Uint8Array, offset: number, mac: Uint8Array): boo
   return true;
 }
 
-/** Whether the MAC at `offset` is a group address: a multicast or the broadcast, never a single station. */
+/**
+ * Whether the MAC at `offset` is a group address: a multicast or the broadcast, never a single
+ * station.
+ */
 export function groupMacIsAt(frame: Uint8Array, offset: number): boolean {
   return ((frame[offset] ?? 0) & 1) === 1;
 }

@@ -1,20 +1,27 @@
 import type { Link, PublishedLink, Subnet } from '../model.ts';
 
-/** What virtual networks, container runtimes and kube-proxy put onto a node: no client is behind any of them. */
+/**
+ * What virtual networks, container runtimes and kube-proxy put onto a node: no client is behind any
+ * of them.
+ */
 const DEFAULT_EXCLUDE =
   'veth.*|cali.*|cni.*|flannel.*|cilium.*|lxc.*|docker.*|kube-ipvs.*|nodelocaldns.*|lo';
 const EVERYWHERE: readonly Subnet[] = ['0.0.0.0/0', '::/0'];
 
 /** Which links an operator wants to be used. */
 export interface LinkFilter {
-  /** Only these, with every VIP whatever its subnet; undefined: all that are not excluded, each with its own subnets. */
+  /**
+   * Only these, with every VIP whatever its subnet; undefined: all that are not excluded, each with
+   * its own subnets.
+   */
   readonly include: RegExp | undefined;
   readonly exclude: RegExp | undefined;
 }
 
 /**
- * The filter of two regular expressions that match whole names. Without any, the links of virtual networks are left out;
- * asking for links by `include` or leaving links out by `exclude` replaces that. Throws if an expression is invalid.
+ * The filter of two regular expressions that match whole names. Without any, the links of virtual
+ * networks are left out; asking for links by `include` or leaving links out by `exclude` replaces
+ * that. Throws if an expression is invalid.
  */
 export function linkFilter(include: string | undefined, exclude: string | undefined): LinkFilter {
   return {
@@ -27,8 +34,9 @@ export function linkFilter(include: string | undefined, exclude: string | undefi
 }
 
 /**
- * The links that may carry VIPs: up, with carrier, on their own (a bond or bridge stands for its members), not filtered out.
- * Of two links on one subnet only the one with the lowest index has it, so that no VIP is announced twice to one segment.
+ * The links that may carry VIPs: up, with carrier, on their own (a bond or bridge stands for its
+ * members), not filtered out. Of two links on one subnet only the one with the lowest index has it,
+ * so that no VIP is announced twice to one segment.
  */
 export function usableLinks(links: readonly Link[], filter: LinkFilter): readonly PublishedLink[] {
   const taken = new Set<Subnet>();

@@ -1,7 +1,13 @@
 declare module 'cap' {
-  /** libpcap on one link. Aborts the whole process when the link goes down; see frame-socket.ts for the guards. */
+  /**
+   * libpcap on one link. Aborts the whole process when the link goes down; see frame-socket.ts for
+   * the guards.
+   */
   class Cap {
-    /** Returns the link type, `ETHERNET` for us. `buffer` is written to by native code until `close`. */
+    /**
+     * Returns the link type, `ETHERNET` for us. `buffer` is written to by native code until
+     * `close`.
+     */
     open(device: string, filter: string, ringBytes: number, buffer: Buffer): string;
     close(): void;
     send(frame: Uint8Array, length: number): void;

@@ -11,7 +11,10 @@ export interface Clock {
   every(ms: number, callback: () => void): { close(): void };
   /** Uniform in [0, 1). */
   random(): number;
-  /** UTC in RFC 3339 with microseconds, as `renewTime` wants it. For people to read, never to be compared. */
+  /**
+   * UTC in RFC 3339 with microseconds, as `renewTime` wants it. For people to read, never to be
+   * compared.
+   */
   wallTime(): string;
 }
 
@@ -30,7 +33,10 @@ const UPTIME_RESOLUTION_MS = 10;
 const MAX_CALIBRATION_MS = 50;
 /** Wall time is read in whole milliseconds and slewed by less than 0.1 %: more is a jump. */
 const WALL_JUMP_MS = 5;
-/** However quiet the wall clock is: shorter than the tick of agent and wires, so that every tick looks for itself. */
+/**
+ * However quiet the wall clock is: shorter than the tick of agent and wires, so that every tick
+ * looks for itself.
+ */
 const MAX_UNCHECKED_MS = 40;
 
 /** The operating system's clock; throws if `/proc/uptime` cannot be read. */
@@ -52,10 +58,11 @@ export function systemClock(): Clock {
 }
 
 /**
- * Boot time as monotonic time plus an offset. Node offers only CLOCK_MONOTONIC, which misses the time that a host was
- * suspended; `/proc/uptime` has it, but coarsely. So the offset is measured exactly once, at a tick of `uptime`,
- * and again only when `uptime` is ahead of it beyond doubt: its rounding can never move the time.
- * Every reading asks first whether the host has slept, by the wall clock, and by `uptime` if that moved or 40 ms have passed.
+ * Boot time as monotonic time plus an offset. Node offers only CLOCK_MONOTONIC, which misses the
+ * time that a host was suspended; `/proc/uptime` has it, but coarsely. So the offset is measured
+ * exactly once, at a tick of `uptime`, and again only when `uptime` is ahead of it beyond doubt:
+ * its rounding can never move the time. Every reading asks first whether the host has slept, by the
+ * wall clock, and by `uptime` if that moved or 40 ms have passed.
  */
 export function bootTime(sources: ClockSources): () => Instant {
   let offset = calibrate(sources);
@@ -71,7 +78,8 @@ export function bootTime(sources: ClockSources): () => Instant {
       const uptime = sources.uptime();
       checkedAt = monotonic;
       wallAhead = ahead;
-      // `uptime` is rounded down and was read before `monotonic`: true boot time is at least this far ahead.
+      // `uptime` is rounded down and was read before `monotonic`: true boot time is at least this
+      // far ahead.
       if (uptime - sources.monotonic() > offset) offset = Math.max(offset, calibrate(sources));
     }
     latest = Math.max(latest, sources.monotonic() + offset);
@@ -118,7 +126,7 @@ function sleep(ms: number, signal?: AbortSignal): Promise<void> {
     signal?.removeEventListener('abort', end);
     resolve();
   };
-  const timer = setTimeout(end, Math.min(ms, 0x7fffffff));
+  const timer = setTimeout(end, Math.min(Math.max(ms, 0), 0x7fffffff));
   signal?.addEventListener('abort', end, { once: true });
   return promise;
 }

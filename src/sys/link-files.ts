@@ -1,11 +1,14 @@
-import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, readSync } from 'node:fs';
 import type { LinkName } from '../model.ts';
 import { macIsAt, parseMac } from '../net/mac.ts';
 
 const IFF_UP = 1;
 const CLASS = '/sys/class/net';
 
-/** Whether the kernel has a link of this name that is administratively up. Reads sysfs; false if the link is not there. */
+/**
+ * Whether the kernel has a link of this name that is administratively up. Reads sysfs; false if the
+ * link is not there.
+ */
 export function isLinkUp(link: LinkName): boolean {
   if (!isLinkName(link)) return false;
   try {
@@ -18,7 +21,10 @@ export function isLinkUp(link: LinkName): boolean {
   }
 }
 
-/** A link's MAC and flags, read afresh from files that are held open: of this very link, never of a later one of its name. */
+/**
+ * A link's MAC and flags, read afresh from files that are held open: of this very link, never of a
+ * later one of its name.
+ */
 export class LinkFiles {
   readonly #address: number;
   readonly #flags: number;
@@ -28,11 +34,15 @@ export class LinkFiles {
   /** Throws if there is no such link. */
   constructor(link: LinkName) {
     if (!isLinkName(link)) throw new Error(`"${link}" cannot be the name of a link`);
+    if (!existsSync(`${CLASS}/${link}`)) throw new Error(`link ${link} does not exist`);
     this.#address = openSync(`${CLASS}/${link}/address`, 'r');
     this.#flags = openSync(`${CLASS}/${link}/flags`, 'r');
   }
 
-  /** The MAC at this moment; undefined once the link is gone. The same object for as long as it stays the same. */
+  /**
+   * The MAC at this moment; undefined once the link is gone. The same object for as long as it
+   * stays the same.
+   */
   mac(): Uint8Array | undefined {
     const text = this.#read(this.#address);
     const mac = text === undefined ? undefined : parseMac(text.toString('latin1').trim());

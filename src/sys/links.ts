@@ -5,7 +5,9 @@ import { dumpLinks, type RtNetlink } from './link-dump.ts';
 import { scanLinks } from './link-scan.ts';
 import type { Log } from './log.ts';
 
-/** Several messages come with every change: they are waited for, and then one dump shows them all. */
+/**
+ * Several messages come with every change: they are waited for, and then one dump shows them all.
+ */
 const SETTLE_MS = 20;
 /** Messages can be lost: nothing stays unseen for longer. */
 const POLL_MS = 2000;
@@ -19,7 +21,10 @@ export interface LinkWatch {
   close(): void;
 }
 
-/** Starts watching; resolves once the links are known. Without netlink it reads sysfs every 2 s, and says so. */
+/**
+ * Starts watching; resolves once the links are known. Without netlink it reads sysfs every 2 s, and
+ * says so.
+ */
 export async function watchLinks({ clock, log }: { clock: Clock; log: Log }): Promise<LinkWatch> {
   const callbacks = new Set<() => void>();
   let netlink = openNetlink(log);
@@ -51,7 +56,8 @@ export async function watchLinks({ clock, log }: { clock: Clock; log: Log }): Pr
     }
     reading = false;
   };
-  // The messages do not say whether something came or went: each means only that something is different.
+  // The messages do not say whether something came or went: each means only that something is
+  // different.
   const settle = settler(clock, refresh);
   netlink?.on('message', settle);
   netlink?.on('invalid', settle);

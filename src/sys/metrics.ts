@@ -2,7 +2,9 @@ import { Counter, Gauge, Registry } from 'prom-client';
 
 type Labels = Readonly<Record<string, string>>;
 
-/** Series that one metric may have: a label that follows the input would otherwise fill the memory. */
+/**
+ * Series that one metric may have: a label that follows the input would otherwise fill the memory.
+ */
 const MAX_SERIES = 2000;
 
 export interface MetricSpec {

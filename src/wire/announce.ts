@@ -1,7 +1,10 @@
 import type { GratuitousForm } from '../arp/gratuitous.ts';
 import { add, FOREVER, type Instant } from '../instant.ts';
 
-/** When the forms are sent, counted from the takeover: dense at first, since the first frames may be lost. */
+/**
+ * When the forms are sent, counted from the takeover: dense at first, since the first frames may be
+ * lost.
+ */
 const BURST_MS: readonly number[] = [0, 100, 500, 1600, 3200, 6400];
 /** Switches forget after 300 s, gateways after minutes: silence would let an address fade away. */
 const REFRESH_MS = 60_000;
@@ -17,7 +20,10 @@ export interface Announcement {
   readonly form: GratuitousForm;
 }
 
-/** What was announced and what comes next, for all VIPs of a link. Changed only by the functions of this file. */
+/**
+ * What was announced and what comes next, for all VIPs of a link. Changed only by the functions of
+ * this file.
+ */
 export interface Announcer {
   readonly vips: Map<number, Progress>;
   allowance: number;
@@ -28,7 +34,10 @@ export interface Announcer {
 
 interface Progress {
   readonly epoch: string;
-  /** Frames sent in this epoch: even numbers stand for the request form, odd ones for the reply form. */
+  /**
+   * Frames sent in this epoch: even numbers stand for the request form, odd ones for the reply
+   * form.
+   */
   sent: number;
   dueAt: Instant;
 }
@@ -38,7 +47,10 @@ export function idleAnnouncer(now: Instant): Announcer {
   return { vips: new Map(), allowance: MAX_ALLOWANCE, countedAt: now, wakeAt: FOREVER };
 }
 
-/** Sets the VIPs to announce: a new one, and one with a new epoch, starts its burst now; the others go on as they are. */
+/**
+ * Sets the VIPs to announce: a new one, and one with a new epoch, starts its burst now; the others
+ * go on as they are.
+ */
 export function setVips(
   announcer: Announcer,
   epochs: ReadonlyMap<number, string>,
@@ -54,9 +66,18 @@ export function setVips(
   }
 }
 
+/** Starts the burst of every VIP again: what was announced is not true any more, such as a MAC. */
+export function announceAgain(announcer: Announcer, now: Instant): void {
+  for (const progress of announcer.vips.values()) {
+    progress.sent = 0;
+    progress.dueAt = now;
+    announcer.wakeAt = now;
+  }
+}
+
 /**
- * The frames to send now, within the pace of the link, and counts them as sent.
- * Of all that is due, the first frame of every VIP comes before the second of any. `random` spreads the refreshes.
+ * The frames to send now, within the pace of the link, and counts them as sent. Of all that is due,
+ * the first frame of every VIP comes before the second of any. `random` spreads the refreshes.
  */
 export function takeDue(announcer: Announcer, random: () => number, now: Instant): Announcement[] {
   if (now < announcer.wakeAt) return [];
@@ -84,7 +105,8 @@ function advance(progress: Progress, random: () => number, now: Instant): void {
   const round = progress.sent / 2;
   const at = BURST_MS[round];
   const before = BURST_MS[round - 1];
-  // From the frame before, not from the takeover: pacing and a shut gate shift the burst, they do not squeeze it.
+  // From the frame before, not from the takeover: pacing and a shut gate shift the burst, they do
+  // not squeeze it.
   const pause =
     at === undefined || before === undefined
       ? REFRESH_MS * (1 + REFRESH_JITTER * (2 * random() - 1))

@@ -23,8 +23,8 @@ export function shutGate(now: Instant): Gate {
 }
 
 /**
- * Notes that the process runs; called on the wire's regular ticks only.
- * A frame or a message proves no regular life: it is handled in the same breath as the hundreds queued behind it.
+ * Notes that the process runs; called on the wire's regular ticks only. A frame or a message proves
+ * no regular life: it is handled in the same breath as the hundreds queued behind it.
  */
 export function tick(gate: Gate, now: Instant): void {
   noticeGap(gate, now);
@@ -43,7 +43,10 @@ export function permit(gate: Gate, grant: Grant, now: Instant): void {
   }
 }
 
-/** What keeps a frame from leaving at `now`, undefined if nothing does: to be asked right before every single frame. */
+/**
+ * What keeps a frame from leaving at `now`, undefined if nothing does: to be asked right before
+ * every single frame.
+ */
 export function shutReason(gate: Gate, now: Instant): Shut | undefined {
   noticeGap(gate, now);
   if (gate.suspectSince !== null) return 'suspect';
@@ -54,6 +57,7 @@ export function shutReason(gate: Gate, now: Instant): Shut | undefined {
 
 function noticeGap(gate: Gate, now: Instant): void {
   if (now <= add(gate.tickedAt, MAX_GAP_MS)) return;
-  // After a stop, queued frames are handled before the timer that would tick: so the first of them finds the gap.
+  // After a stop, queued frames are handled before the timer that would tick: so the first of them
+  // finds the gap.
   gate.suspectSince = now;
 }

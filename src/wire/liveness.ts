@@ -6,7 +6,10 @@ export const ANSWER_PATIENCE_MS = 300;
 /** How long it may take to start: the link is opened and the code loaded meanwhile. */
 export const START_PATIENCE_MS = 5000;
 
-/** When a wire last gave a sign of life, on the clock of the agent's own ticks. Changed only by the functions of this file. */
+/**
+ * When a wire last gave a sign of life, on the clock of the agent's own ticks. Changed only by the
+ * functions of this file.
+ */
 export interface Liveness {
   tickedAt: Instant;
   aliveAt: Instant;
@@ -24,7 +27,8 @@ export function answered(liveness: Liveness, now: Instant): void {
 
 /**
  * Whether the wire has been silent for longer than `patienceMs`; called on every tick of the agent.
- * An agent that was itself stalled has not read the answers yet: it counts from anew instead of killing a healthy wire.
+ * An agent that was itself stalled has not read the answers yet: it counts from anew instead of
+ * killing a healthy wire.
  */
 export function isHung(liveness: Liveness, patienceMs: number, now: Instant): boolean {
   if (now - liveness.tickedAt > MAX_GAP_MS) liveness.aliveAt = now;

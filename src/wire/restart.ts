@@ -14,8 +14,8 @@ export interface Restart {
 export const FIRST_START: Restart = { at: NEVER, failures: 0 };
 
 /**
- * After a wire has ended: soon again, so that it is back within 500 ms of its link.
- * Ever later only for wires that fail at once on a link that is up: haste will not cure that.
+ * After a wire has ended: soon again, so that it is back within 500 ms of its link. Ever later only
+ * for wires that fail at once on a link that is up: haste will not cure that.
  */
 export function afterExit(
   { failures }: Restart,

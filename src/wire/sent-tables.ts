@@ -1,6 +1,9 @@
 import type { Vip } from '../model.ts';
 
-/** More unacknowledged tables than this are merged: what may be answered is then overstated, never understated. */
+/**
+ * More unacknowledged tables than this are merged: what may be answered is then overstated, never
+ * understated.
+ */
 const MAX_UNACKED = 32;
 
 interface SentTable {

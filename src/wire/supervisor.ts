@@ -33,7 +33,10 @@ export interface WireStatus {
   readonly state: 'starting' | 'ready' | 'gone';
   readonly sentVersion: number;
   readonly ackedVersion: number;
-  /** Every VIP that the wire could be answering for; empty only when its process is known to have ended. */
+  /**
+   * Every VIP that the wire could be answering for; empty only when its process is known to have
+   * ended.
+   */
   readonly mayAnswer: ReadonlySet<Vip>;
   readonly suspectSince: Instant | null;
   /** Since the supervisor began, over all processes. */
@@ -46,7 +49,10 @@ export interface WireSupervisor {
   status(): WireStatus;
   /** Replaces the table; sent at once, or as soon as a wire is ready. */
   setTable(vips: readonly TableEntry[]): void;
-  /** To be called every 50 ms: hands on the permission, replaces a wire that hangs, starts one that is missing. */
+  /**
+   * To be called every 50 ms: hands on the permission, replaces a wire that hangs, starts one that
+   * is missing.
+   */
   tick(grant: Grant, now: Instant): void;
   /** Ends the wire, by force if it does not end in order; resolves once its process is gone. */
   close(): Promise<void>;
@@ -62,36 +68,26 @@ interface Running {
   counters: Readonly<Record<string, number>>;
 }
 
-/** Keeps one wire running on a link for as long as the link is up. The first process starts at once. */
+/** What a wire ought to know: whichever process serves the link is told the same. */
+interface Orders {
+  table: readonly TableEntry[];
+  version: number;
+  grant: Grant;
+  ping: number;
+}
+
+/**
+ * Keeps one wire running on a link for as long as the link is up. The first process starts at once.
+ */
 export function superviseWire(options: WireOptions): WireSupervisor {
   const { link, clock, log } = options;
   const past = new Map<string, number>();
-  let table: readonly TableEntry[] = [];
-  let version = 1;
-  let ping = 0;
+  const orders: Orders = { table: [], version: 1, grant: { until: null, provenAt: null }, ping: 0 };
   let restarts = 0;
   let closing = false;
   let restart: Restart = FIRST_START;
-  let grant: Grant = { until: null, provenAt: null };
   let running: Running | undefined;
 
-  const sendTable = (wire: Running) => {
-    wire.tables = sent(
-      wire.tables,
-      version,
-      table.map(({ vip }) => vip),
-    );
-    wire.process.send({ kind: 'table', version, vips: table });
-  };
-  const sendPermit = (wire: Running) => {
-    ping += 1;
-    wire.process.send({ kind: 'permit', ping, ...grant });
-  };
-  const equip = (wire: Running) => {
-    // At once: a client that asks now must not wait for the next tick.
-    sendTable(wire);
-    sendPermit(wire);
-  };
   const ended = (wire: Running, exit: WireExit) => {
     running = undefined;
     addAll(past, wire.counters);
@@ -101,16 +97,13 @@ export function superviseWire(options: WireOptions): WireSupervisor {
     if (!closing) log.warn({ link, ...exit }, 'the wire has ended; it starts again with its link');
     options.onChange();
   };
-  const start = () => {
-    running = startWire(options, equip, ended);
-  };
-  const tick = (newGrant: Grant, now: Instant) => {
+  const tick = (grant: Grant, now: Instant) => {
     if (closing) return;
-    grant = newGrant;
+    orders.grant = grant;
     if (running === undefined) {
       if (now < restart.at || !isLinkUp(link)) return;
       restarts += 1;
-      start();
+      running = startWire(options, orders, ended);
       return;
     }
     const patience = running.readyAt !== undefined ? ANSWER_PATIENCE_MS : START_PATIENCE_MS;
@@ -118,41 +111,58 @@ export function superviseWire(options: WireOptions): WireSupervisor {
       log.warn({ link, patience }, 'the wire does not answer; it is killed and replaced');
       running.process.kill();
     } else if (running.readyAt !== undefined) {
-      sendPermit(running);
+      sendPermit(running, orders);
     }
   };
-  if (isLinkUp(link)) start();
+  if (isLinkUp(link)) running = startWire(options, orders, ended);
   return {
-    status: () => statusOf(running, { version, past, restarts }),
+    status: () => statusOf(running, { version: orders.version, past, restarts }),
     setTable(vips) {
-      table = vips;
-      version += 1;
-      if (running?.readyAt !== undefined) sendTable(running);
+      orders.table = vips;
+      orders.version += 1;
+      if (running?.readyAt !== undefined) sendTable(running, orders);
     },
     tick,
     async close() {
       closing = true;
-      if (running === undefined) return;
-      const { process, exited } = running;
-      process.disconnect();
-      const timer = new AbortController();
-      clock.sleep(CLOSE_PATIENCE_MS, timer.signal).then(() => process.kill());
-      await exited;
-      timer.abort();
+      if (running !== undefined) await endWire(running, clock);
     },
   };
 }
 
+function sendTable(wire: Running, { version, table }: Orders): void {
+  const vips = table.map(({ vip }) => vip);
+  wire.tables = sent(wire.tables, version, vips);
+  wire.process.send({ kind: 'table', version, vips: table });
+}
+
+function sendPermit(wire: Running, orders: Orders): void {
+  orders.ping += 1;
+  wire.process.send({ kind: 'permit', ping: orders.ping, ...orders.grant });
+}
+
+async function endWire({ process, exited }: Running, clock: Clock): Promise<void> {
+  process.disconnect();
+  const inOrder = new AbortController();
+  clock.sleep(CLOSE_PATIENCE_MS, inOrder.signal).then(() => process.kill());
+  await exited;
+  inOrder.abort();
+}
+
 function startWire(
   { link, entry, clock, onChange }: WireOptions,
-  equip: (wire: Running) => void,
+  orders: Orders,
   onEnd: (wire: Running, exit: WireExit) => void,
 ): Running {
   const { promise: exited, resolve } = Promise.withResolvers<void>();
   const hear = (message: FromWire) => {
     answered(wire.liveness, clock.now());
     const changed = note(wire, message, clock.now());
-    if (message.kind === 'ready') equip(wire);
+    if (message.kind === 'ready') {
+      // Both at once: a client that asks now must not wait for the next tick.
+      sendTable(wire, orders);
+      sendPermit(wire, orders);
+    }
     if (changed) onChange();
   };
   const end = (exit: WireExit) => {

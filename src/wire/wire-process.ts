@@ -20,7 +20,10 @@ export class WireProcess {
   #lastWords = '';
   #reason = '';
 
-  /** `entry` is the script to run with the arguments `wire --link NAME`. Both callbacks end with `onExit`. */
+  /**
+   * `entry` is the script to run with the arguments `wire --link NAME`. Both callbacks end with
+   * `onExit`.
+   */
   constructor(
     { link, entry }: { readonly link: LinkName; readonly entry: string },
     onMessage: (message: FromWire) => void,
@@ -72,4 +75,3 @@ export class WireProcess {
   }
 }
 
-export type { Grant } from './messages.ts';

@@ -6,7 +6,7 @@ import { parseIpv4 } from '../net/ipv4.ts';
 import { type Clock, systemClock } from '../sys/clock.ts';
 import { FrameSocket } from '../sys/frame-socket.ts';
 import { LinkFiles } from '../sys/link-files.ts';
-import { idleAnnouncer, setVips, takeDue } from './announce.ts';
+import { announceAgain, idleAnnouncer, setVips, takeDue } from './announce.ts';
 import { permit, shutGate, shutReason, tick } from './gate.ts';
 import type { FromWire, Permit, Table, ToWire } from './messages.ts';
 
@@ -14,7 +14,8 @@ const TICK_MS = 50;
 
 /**
  * The packet process of one link: answers and announces what its agent permits, and nothing else.
- * Resolves when the process has to end: its agent is gone, or the link is. Not to be called twice in a process.
+ * Resolves when the process has to end: its agent is gone, or the link is. Not to be called twice
+ * in a process.
  */
 export function runWire({ link }: { readonly link: LinkName }): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -54,7 +55,6 @@ function openWire(link: LinkName, clock: Clock, fail: (reason: string) => void) 
     const shut = shutReason(gate, clock.now());
     count(shut === undefined ? (socket.send(frame) ? key : 'send_failed') : `withheld_${shut}`);
   };
-
   const answer = (frame: Uint8Array) => {
     if (mac === undefined) return;
     const reply = respond(frame, table, mac);
@@ -63,37 +63,22 @@ function openWire(link: LinkName, clock: Clock, fail: (reason: string) => void) 
       return;
     }
     send(reply, 'arp_answered');
-    // Read after the answer, where it delays nobody; an answer with a MAC that had just changed is put right at once.
-    if (readMac()) announceAgain();
+    // After the answer, where it delays nobody: if its MAC had just changed, the new one is
+    // announced at once.
+    if (files.mac() !== mac) pump();
   };
-
-  /** Reads the link's MAC; whether it is another one than before. */
-  const readMac = () => {
+  const pump = () => {
     const before = mac;
     mac = files.mac();
-    return mac !== before;
-  };
-  const announceAgain = () => {
-    setVips(announcer, new Map(), clock.now());
-    setVips(announcer, table, clock.now());
-    pump();
-  };
-
-  let alarmSet = false;
-  const pump = () => {
-    if (readMac()) announceAgain();
+    if (mac !== before) announceAgain(announcer, clock.now());
     if (mac === undefined || shutReason(gate, clock.now()) !== undefined) return;
     for (const { ip, form } of takeDue(announcer, clock.random, clock.now())) {
       send(gratuitous(form, ip, mac), `garp_${form}`);
     }
     const pause = announcer.wakeAt - clock.now();
-    if (alarmSet || pause > TICK_MS) return;
-    alarmSet = true;
-    clock.sleep(pause).then(() => {
-      alarmSet = false;
-      pump();
-    });
+    if (pause <= TICK_MS) pumpIn(pause);
   };
+  const pumpIn = alarm(clock, pump);
 
   const hear = (message: ToWire) => {
     if (message.kind === 'table') {
@@ -106,10 +91,10 @@ function openWire(link: LinkName, clock: Clock, fail: (reason: string) => void) 
     }
     pump();
   };
-
   const ticks = clock.every(TICK_MS, () => {
     tick(gate, clock.now());
-    // Seen here in time, it ends in good order; else the library aborts the process, which is as good.
+    // Seen here in time, it ends in good order; else the library aborts the process, which is as
+    // good.
     if (!files.isUp()) fail(`link ${link} went down or away`);
     pump();
   });
@@ -119,6 +104,19 @@ function openWire(link: LinkName, clock: Clock, fail: (reason: string) => void) 
     socket.close();
   };
   return { hear, close };
+}
+
+/** Runs the action once after a pause; one that is already waiting is not put off. */
+function alarm(clock: Clock, action: () => void): (ms: number) => void {
+  let waiting = false;
+  return (ms) => {
+    if (waiting) return;
+    waiting = true;
+    clock.sleep(ms).then(() => {
+      waiting = false;
+      action();
+    });
+  };
 }
 
 function tableOf(message: Table): ReadonlyMap<number, string> {
@@ -138,7 +136,10 @@ function pong(
   return { kind: 'pong', ping, suspectSince, counters: Object.fromEntries(counters) };
 }
 
-/** The parent's death closes the channel, and `disconnect` ends this process: a failed send needs no other care. */
+/**
+ * The parent's death closes the channel, and `disconnect` ends this process: a failed send needs no
+ * other care.
+ */
 function say(message: FromWire, then: () => void = () => {}): void {
   if (process.connected) process.send?.(message, then);
 }

@@ -37,7 +37,7 @@ test('a write that succeeded is waited for until its revision is seen, and not s
   assert.equal(isSettled(attempt, at('9')), true);
 });
 
-test('a write whose fate is unknown reserves its address until the Service has moved past its base', () => {
+test('a write of unknown fate reserves its address until the Service is past its base', () => {
   const attempt = failed(write, undefined, instant(0));
   assert.equal(isSettled(attempt, at('7')), false);
   assert.equal(isSettled(attempt, at('8')), true);

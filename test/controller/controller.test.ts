@@ -71,7 +71,7 @@ describe('the controller against a real API server', { skip: whyNoApiServer() ??
     await server?.close();
   });
 
-  test('with no role but its own, it gives each Service the first free address, as a VIP', async () => {
+  test('with its own role only, it gives each Service the first free address', async () => {
     await create('one');
     assert.equal(await address('one'), '192.0.2.240');
     await create('two');
@@ -86,7 +86,7 @@ describe('the controller against a real API server', { skip: whyNoApiServer() ??
     assert.equal(await address('three'), '192.0.2.240');
   });
 
-  test('after a restart it writes nothing, though the pool does not hold the addresses any more', async () => {
+  test('after a restart it writes nothing, though the pool has lost the addresses', async () => {
     await running.stop();
     await server.plane.api.apply(poolOf('192.0.2.242-192.0.2.243'));
     const before = ['two', 'three'].map((name) => get(name)?.resourceVersion);
@@ -101,7 +101,7 @@ describe('the controller against a real API server', { skip: whyNoApiServer() ??
     assert.equal(lines.filter((line) => line.includes('address assigned')).length, 1);
   });
 
-  test('a Service that finds the pool full is named with the reason, and served when the pool grows', async () => {
+  test('a Service that finds the pool full is named, and served when it grows', async () => {
     await create('five');
     await address('five');
     await create('six');
@@ -110,7 +110,7 @@ describe('the controller against a real API server', { skip: whyNoApiServer() ??
     assert.equal(await address('six'), '192.0.2.244');
   });
 
-  test('a hundred Services at once get a hundred addresses, through an outage of the API', async () => {
+  test('a hundred Services get a hundred addresses through an outage of the API', async () => {
     await server.plane.api.apply(poolOf('198.51.100.0/24'));
     const list = Array.from({ length: 100 }, (_, n) => ({
       apiVersion: 'v1',

@@ -146,7 +146,7 @@ describe('plan()', () => {
     );
   });
 
-  test('gives nobody an address whose write was sent and not seen yet, and its Service the same again', () => {
+  test('gives an address that was sent but not seen yet to nobody but its Service', () => {
     const intended = new Map([['default/b', '192.0.2.0']]);
     const { writes } = plan(world([service('a'), service('b')], { intended }));
     assert.deepEqual(
@@ -168,12 +168,12 @@ describe('plan()', () => {
     assert.deepEqual(plan(world([service('a', { deleting: true })])).writes, []);
   });
 
-  test('takes under 100 ms for 10,000 Services without an address', () => {
+  test('takes no more than half a second for 10,000 Services without an address', () => {
     const services = Array.from({ length: 10_000 }, (_, n) => service(`s${n}`));
     const big = [{ ...pools[0], name: 'big', ranges: [rangeOf('10.0.0.0/8')] } as Pool];
     plan(world(services, { pools: big }));
     const started = performance.now();
     assert.equal(plan(world(services, { pools: big })).writes.length, 10_000);
-    assert.ok(performance.now() - started < 100, `${performance.now() - started} ms`);
+    assert.ok(performance.now() - started < 500, `${performance.now() - started} ms`);
   });
 });

@@ -63,7 +63,7 @@ test('a clean shutdown hands over without waiting for a lease to run out', () =>
   for (const names of owners(sim).values()) assert.equal(names.length, 1);
 });
 
-test('G1: at most one answerer under stops, cuts, lags, restarts and deleted leases (seeded)', () => {
+test('G1: at most one answerer under stops, cuts, lags, restarts, deleted and spoilt leases (seeded)', () => {
   for (let seed = FIRST; seed < FIRST + SEEDS; seed += 1) {
     const sim = cluster(seed);
     sim.api = 'flaky';
@@ -88,7 +88,7 @@ test('G1: at most one answerer under stops, cuts, lags, restarts and deleted lea
 function injectFault(sim: SimCluster): void {
   const node = sim.node(NODES[Math.floor(sim.random() * NODES.length)] ?? 'n1');
   const ms = 100 + sim.random() * 6000;
-  switch (Math.floor(sim.random() * 6)) {
+  switch (Math.floor(sim.random() * 7)) {
     case 0:
       node.stoppedUntil = sim.now + ms;
       return;
@@ -104,6 +104,9 @@ function injectFault(sim: SimCluster): void {
       return;
     case 4:
       sim.leases.delete(sim.random() < 0.5 ? 'heartbeat' : 'claims', node.name);
+      return;
+    case 5:
+      sim.leases.spoil(sim.random() < 0.5 ? 'heartbeat' : 'claims', node.name);
       return;
     default:
       node.links = node.links.length === 0 ? sim.node('n1').links : [];

@@ -18,7 +18,7 @@ function cutOf(revision: bigint, write: number, at: bigint = revision): LeaseCut
     write,
   };
   const heartbeats = write === 0 ? [] : [['n2', { record, revision: at }] as const];
-  return { revision, heartbeats: new Map(heartbeats), claims: new Map() };
+  return { revision, heartbeats: new Map(heartbeats), claims: new Map(), unreadable: new Map() };
 }
 
 function peer(view: View) {

@@ -16,7 +16,7 @@ function take(pools: readonly Pool[], taken: readonly string[], count: number): 
   });
 }
 
-test('allocator() goes through the pools by name and through their ranges in the order given', () => {
+test('allocator() goes through the pools by name, their ranges in the order given', () => {
   const pools = [
     pool('b', ['192.0.2.0/31']),
     pool('a', ['192.0.2.20-192.0.2.21', '192.0.2.10-192.0.2.10']),

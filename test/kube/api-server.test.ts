@@ -6,13 +6,7 @@ import { pino } from 'pino';
 import type { Claims, Heartbeat } from '../../src/election/records.ts';
 import { type KubeApi, openKubeApi } from '../../src/kube/api.ts';
 import { encodeLease, type LeaseContext, leaseName } from '../../src/kube/lease-encode.ts';
-import {
-  electionLeases,
-  leaseCut,
-  listLeases,
-  readLease,
-  writeLease,
-} from '../../src/kube/leases.ts';
+import { electionLeases, leaseCut, listLeases, writeLease } from '../../src/kube/leases.ts';
 import { pools, services } from '../../src/kube/resources.ts';
 import { type Store, type StoreOptions, watchStore } from '../../src/kube/store.ts';
 import { systemClock } from '../../src/sys/clock.ts';
@@ -116,10 +110,14 @@ describe('against a real API server', { skip }, () => {
     );
   });
 
-  test('a Lease is created, changed at its revision only, read, listed and watched', async () => {
+  test('a Lease is created, changed at its revision only, listed and watched', async () => {
     const kubeconfig = await server.serviceAccount(namespace, 'leasehold-agent');
     const api = await openKubeApi({ kubeconfig, clock, log });
     open.push(api);
+    // Without its Node the garbage collector would take the Lease away.
+    const node = { apiVersion: 'v1', kind: 'Node', metadata: { name: 'n1' } };
+    await server.plane.kubectl(['create', '-f', '-'], JSON.stringify(node));
+    nodeUid = await server.plane.kubectl(['get', 'node', 'n1', '-o', 'jsonpath={.metadata.uid}']);
     const store = follow({ api, resource: electionLeases(namespace) });
     const created = await writeLease(api, encodeLease(heartbeat(1), context()), {
       ...call,
@@ -142,8 +140,6 @@ describe('against a real API server', { skip }, () => {
     });
     assert.equal(claimed.kind, 'written');
 
-    const read = await readLease(api, { namespace, name: leaseName('claims', 'n1') }, call);
-    assert.deepEqual(read.kind === 'found' && read.item.record, claims());
     const listed = await listLeases(api, namespace, call);
     assert.ok(listed.kind === 'listed');
     assert.deepEqual(listed.cut.heartbeats.get('n1')?.record, heartbeat(2));
@@ -214,7 +210,7 @@ describe('against a real API server', { skip }, () => {
     assert.equal(next.kind, 'listed');
   });
 
-  test('a refused token is read again from the kubeconfig, and the request is repeated', async () => {
+  test('a refused token is read again and the request repeated', async () => {
     const text = readFileSync(server.admin, 'utf8');
     const path = `${server.admin}.rotating`;
     writeFileSync(path, text.replace(/"token":"[^"]*"/, '"token":"expired"'));
@@ -249,10 +245,12 @@ function pool(addresses: string): string {
   return object('IPAddressPool', { addresses: JSON.parse(addresses) });
 }
 
+let nodeUid = '';
+
 function context(): LeaseContext {
   return {
     namespace,
-    nodeUid: 'b1f3a3f0-0000-4000-8000-000000000001',
+    nodeUid,
     timing: { renewInterval: 1_000, holderPatience: 2_700, takerPatience: 3_000 },
     renewTime: clock.wallTime(),
   };

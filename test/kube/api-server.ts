@@ -15,11 +15,12 @@ export interface ApiServer {
   readonly admin: string;
   /** The same for a ServiceAccount, with the roles that it has been given. */
   serviceAccount(namespace: string, name: string): Promise<string>;
-  /** Breaks all connections; `refuse` ends new ones at once, `swallow` accepts them and never answers. */
+  /**
+   * Breaks all connections; `refuse` ends new ones at once, `swallow` accepts them and never
+   * answers.
+   */
   cut(how: 'refuse' | 'swallow'): void;
   mend(): void;
-  /** Connections made so far. */
-  connections(): number;
   close(): Promise<void>;
 }
 
@@ -76,9 +77,7 @@ async function startRelay(plane: ControlPlane) {
   await once(inside.stdout, 'data');
   const sockets = new Set<Socket>();
   let mode: 'pass' | 'refuse' | 'swallow' = 'pass';
-  let connections = 0;
   const server = createServer((outer) => {
-    connections += 1;
     outer.on('error', () => outer.destroy());
     if (mode === 'refuse') {
       outer.destroy();
@@ -100,7 +99,6 @@ async function startRelay(plane: ControlPlane) {
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   return {
-    connections: () => connections,
     cut(how: 'refuse' | 'swallow') {
       mode = how;
       for (const socket of sockets) socket.destroy();

@@ -1,6 +1,9 @@
 import { connect, createServer } from 'node:net';
 
-/** Runs inside the control plane's namespace: joins a unix socket, which has no namespace, with a TCP port there. */
+/**
+ * Runs inside the control plane's namespace: joins a unix socket, which has no namespace, with a
+ * TCP port there.
+ */
 const [socketPath, port] = process.argv.slice(2);
 createServer((outer) => {
   const inner = connect(Number(port), '127.0.0.1');

@@ -29,6 +29,13 @@ export class Daemon {
     return childrenOf(this.process.pid);
   }
 
+  /** Sends a signal to the wire of one link alone; throws if there is none. */
+  signalWire(link: string, signal: NodeJS.Signals): void {
+    const wire = this.wires().find(({ command }) => command.includes(link));
+    if (wire === undefined) throw new Error(`${this.name} has no wire for ${link}`);
+    process.kill(wire.pid, signal);
+  }
+
   /** Sends a signal to the whole daemon or to its first process alone. */
   signal(signal: NodeJS.Signals, reach: Reach): void {
     this.process.signal(signal, reach);
@@ -43,7 +50,9 @@ export class Daemon {
       .map(parseLine);
   }
 
-  /** Waits for a log line that `matches`; rejects after `timeout` milliseconds with the log's end. */
+  /**
+   * Waits for a log line that `matches`; rejects after `timeout` milliseconds with the log's end.
+   */
   async logged(
     what: string,
     matches: (line: LogLine) => boolean,

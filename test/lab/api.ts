@@ -1,6 +1,8 @@
 import { request } from 'node:http';
 
-/** A Kubernetes object as the lab handles it: what it needs to find its place, and whatever else. */
+/**
+ * A Kubernetes object as the lab handles it: what it needs to find its place, and whatever else.
+ */
 export interface KubeObject {
   readonly apiVersion: string;
   readonly kind: string;

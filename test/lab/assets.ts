@@ -12,7 +12,9 @@ export type Program =
 const locator = join(import.meta.dirname, '../../scripts/lib/control-plane');
 let built: string | undefined;
 
-/** Path of a control-plane program: in KUBEBUILDER_ASSETS if set and there, else in our own build. */
+/**
+ * Path of a control-plane program: in KUBEBUILDER_ASSETS if set and there, else in our own build.
+ */
 export function asset(program: Program): string {
   const given = process.env['KUBEBUILDER_ASSETS'];
   if (given !== undefined && given !== '') {

@@ -47,6 +47,8 @@ export const NEIGHBOUR_FILTER = 'arp or (icmp6 and (ip6[40] == 135 or ip6[40] ==
 const SNAPSHOT_BYTES = 256;
 const KERNEL_BUFFER_KIB = 16_384;
 const DRAIN_MS = 500;
+/** About 100 MB; beyond it a capture certifies nothing. */
+const MAX_FRAMES = 1_000_000;
 
 const run = promisify(execFile);
 
@@ -71,7 +73,10 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
   child.stdout?.on('data', (chunk: Buffer) => {
     file?.write(chunk);
     try {
-      for (const record of read(chunk)) records.push(record);
+      for (const record of read(chunk)) {
+        if (records.length < MAX_FRAMES) records.push(record);
+        else broken ??= `more than ${MAX_FRAMES} frames; judge a shorter time`;
+      }
     } catch (error) {
       broken ??= String(error);
     }
@@ -91,7 +96,12 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
     const drained = isRead();
     if (!diedEarly) child.kill('SIGINT');
     await ended;
+    // If the namespace is gone, a name that is missing shows below.
+    await links.refresh().catch(() => {});
     links.close();
+    if (records.some(({ bytes }) => !links.names.has(parseCooked(bytes)?.ifindex ?? 0))) {
+      broken ??= 'frames came in by a port that vanished before its name was known';
+    }
     file?.end();
     if (file !== undefined) await once(file, 'finish');
     const early = diedEarly ? ['tcpdump ended before it was told to'] : [];
@@ -147,9 +157,11 @@ function resolve(
 }
 
 /** Names by interface index, kept current: a port that vanishes keeps the name it had. */
-async function watchLinkNames(
-  netns: string,
-): Promise<{ names: ReadonlyMap<number, string>; close(): void }> {
+async function watchLinkNames(netns: string): Promise<{
+  names: ReadonlyMap<number, string>;
+  refresh(): Promise<void>;
+  close(): void;
+}> {
   const names = new Map<number, string>();
   const note = (line: string) => {
     const match = /^(?:Deleted )?(\d+): ([^:@\s]+)/.exec(line);
@@ -162,9 +174,12 @@ async function watchLinkNames(
     rest = lines.pop() ?? '';
     for (const line of lines) note(line);
   });
-  const { stdout } = await run('ip', ['-n', netns, '-o', 'link']);
-  for (const line of stdout.split('\n')) note(line);
-  return { names, close: () => monitor.kill('SIGKILL') };
+  const refresh = async () => {
+    const { stdout } = await run('ip', ['-n', netns, '-o', 'link']);
+    for (const line of stdout.split('\n')) note(line);
+  };
+  await refresh();
+  return { names, refresh, close: () => monitor.kill('SIGKILL') };
 }
 
 /** A program inside a namespace that does not outlive this process, however this ends. */

@@ -1,5 +1,5 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { apiAddress, apiPort, serviceNetworks } from './addressing.ts';
@@ -51,7 +51,7 @@ export class ControlPlane {
 
   constructor(registry: Registry, netns: string) {
     this.netns = netns;
-    this.folder = join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), registry.id);
+    this.folder = join(roomInMemory() ? '/dev/shm' : tmpdir(), registry.id);
     registry.folder(this.folder);
     mkdirSync(this.folder, { mode: 0o700 });
     this.api = apiOver(this.#path('api.sock'));
@@ -67,7 +67,10 @@ export class ControlPlane {
     this.startPart('kube-controller-manager');
   }
 
-  /** Resolves when /readyz and a read from etcd succeed; rejects with the logs' ends after `timeout` milliseconds. */
+  /**
+   * Resolves when /readyz and a read from etcd succeed; rejects with the logs' ends after
+   * `timeout` milliseconds.
+   */
   async ready(timeout = 60_000): Promise<void> {
     const parts = ['etcd', 'kube-apiserver'] as const;
     const ask = async () => {
@@ -250,6 +253,16 @@ export class ControlPlane {
   #read(name: string): string {
     return readFileSync(this.#path(name), 'utf8');
   }
+}
+
+/**
+ * Whether /dev/shm can take etcd's data: containers are often given 64 MB, less than one log
+ * file.
+ */
+function roomInMemory(): boolean {
+  if (!existsSync('/dev/shm')) return false;
+  const { bavail, bsize } = statfsSync('/dev/shm');
+  return bavail * bsize > 512 * 2 ** 20;
 }
 
 function tokenIn(answer: unknown): string {

@@ -6,7 +6,8 @@ import type { Node } from './types.ts';
 export type Direction = 'both' | 'to-api' | 'from-api';
 
 /**
- * What can be done to the links and the power of a lab. Faults of programs are signals: see `Daemon`
+ * What can be done to the links and the power of a lab. Faults of programs are signals: see
+ * `Daemon`
  * and `ControlPlane`.
  */
 export class Faults {
@@ -92,14 +93,14 @@ export class Faults {
   /** All cuts are one table, written anew in one transaction. */
   async #writeCuts(): Promise<void> {
     const rules = [...this.#cuts].flatMap(([port, direction]) => [
-      ...(direction === 'from-api' ? [] : [`iifname "${port}" drop`]),
-      ...(direction === 'to-api' ? [] : [`oifname "${port}" drop`]),
+      ...(direction === 'from-api' ? [] : [`iifname "${port}" drop;`]),
+      ...(direction === 'to-api' ? [] : [`oifname "${port}" drop;`]),
     ]);
     const table = `
       table bridge cuts {}
       delete table bridge cuts
       table bridge cuts {
-        chain forward { type filter hook forward priority 0; ${rules.map((rule) => `${rule};`).join(' ')} }
+        chain forward { type filter hook forward priority 0; ${rules.join(' ')} }
       }`;
     await run('nft', ['-f', '-'], { netns: this.#switch, input: table });
   }

@@ -2,6 +2,7 @@ import { emitArp, REPLY, REQUEST } from '../../src/arp/packet.ts';
 import { emitNdp, type NdpMessage, type NdpRoute } from '../../src/ndp/message.ts';
 import { ETHERNET_HEADER_LENGTH } from '../../src/net/ethernet.ts';
 import { parseIpv4 } from '../../src/net/ipv4.ts';
+import { isMulticastIpv6 } from '../../src/net/ipv6.ts';
 import { BROADCAST_MAC, parseMac, ZERO_MAC } from '../../src/net/mac.ts';
 import type { CapturedFrame } from './capture.ts';
 import type { Delivery } from './pcap.ts';
@@ -34,7 +35,7 @@ export function arpReply(sent: ArpSent): CapturedFrame {
 }
 
 export function ndp(sent: Sent, message: NdpMessage, route: NdpRoute): CapturedFrame {
-  const delivery = route.destination.startsWith('ff') ? 'multicast' : 'unicast';
+  const delivery = isMulticastIpv6(route.destination) ? 'multicast' : 'unicast';
   return frame(sent, 0x86dd, delivery, emitNdp(message, route));
 }
 
@@ -62,7 +63,7 @@ function frame(
   return { at, host, port: `p-${host}`, ifindex: 1, source, etherType, delivery, payload };
 }
 
-function bytesOf(mac: string): Uint8Array {
+export function bytesOf(mac: string): Uint8Array {
   const bytes = parseMac(mac);
   if (bytes === undefined) throw new RangeError(`"${mac}" is not a MAC`);
   return bytes;

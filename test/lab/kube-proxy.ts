@@ -45,7 +45,9 @@ function configuration(node: Node, controlPlane: ControlPlane): unknown {
   };
 }
 
-/** Resolves when kube-proxy has written its rules once; rejects with its log's end if it does not. */
+/**
+ * Resolves when kube-proxy has written its rules once; rejects with its log's end if it does not.
+ */
 export async function kubeProxyReady(node: Node, proxy: LabProcess): Promise<void> {
   const url = `http://127.0.0.1:${healthPort}/healthz`;
   const ask = async () =>

@@ -46,8 +46,13 @@ async function hostsAnswer(lab: Lab): Promise<void> {
 }
 
 async function nodesAreReal(lab: Lab): Promise<void> {
-  const path =
-    'jsonpath={range .items[*]}{.metadata.name} {.status.addresses[0].address} {.metadata.labels.zone} {.spec.podCIDR}{"\\n"}{end}';
+  const fields = [
+    '{.metadata.name}',
+    '{.status.addresses[0].address}',
+    '{.metadata.labels.zone}',
+    '{.spec.podCIDR}',
+  ];
+  const path = `jsonpath={range .items[*]}${fields.join(' ')}{"\\n"}{end}`;
   assert.equal(
     await lab.controlPlane.kubectl(['get', 'nodes', '-o', path]),
     'n1 192.0.2.11  10.244.1.0/24\nn2 192.0.2.12 b 10.244.2.0/24\nn3 192.0.2.13  10.244.3.0/24\n',
@@ -114,9 +119,9 @@ async function rolesAreReal(lab: Lab): Promise<void> {
     await auth('whoami', '-o', 'jsonpath={.status.userInfo.username}'),
     `system:serviceaccount:${installNamespace}:${account}`,
   );
-  assert.equal(await can('update', 'leases', '-n', installNamespace), 'yes');
+  assert.equal(await can('list', 'leases', '-n', installNamespace), 'yes');
   assert.equal(await can('list', 'services', '-A'), 'yes');
-  assert.equal(await can('update', 'leases', '-n', 'default'), 'no');
+  assert.equal(await can('list', 'leases', '-n', 'default'), 'no');
   assert.equal(await can('get', 'secrets', '-A'), 'no');
 }
 

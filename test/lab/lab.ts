@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import * as addressing from './addressing.ts';
-import { type Daemon, startAgent, startController } from './agents.ts';
+import { type Daemon, installNamespace, startAgent, startController } from './agents.ts';
 import type { KubeObject } from './api.ts';
 import { startBackends } from './backends.ts';
 import { ControlPlane } from './control-plane.ts';
@@ -19,7 +19,10 @@ export interface LabOptions {
   readonly nodes?: number;
   /** 1 if not given. */
   readonly clients?: number;
-  /** Names of the nodes that one backend each runs on (one may be named twice); each node if not given. */
+  /**
+   * Names of the nodes that one backend each runs on (one may be named twice); each node if not
+   * given.
+   */
   readonly backends?: readonly string[];
   /** Labels of Node objects, by node name. */
   readonly labels?: Readonly<Record<string, Readonly<Record<string, string>>>>;
@@ -96,6 +99,14 @@ export class Lab implements AsyncDisposable {
     const args = ['apply', '--server-side', '--validate=strict'];
     await this.controlPlane.kubectl([...args, ...files.flatMap((file) => ['-f', file])]);
     await this.controlPlane.kubectl(['wait', '--for=condition=Established', 'crd', '--all']);
+    await Promise.all([
+      rolesInForce(this.controlPlane, 'leasehold-agent', { verb: 'patch', resource: 'leases' }),
+      rolesInForce(this.controlPlane, 'leasehold-agent', { verb: 'list', resource: 'services' }),
+      rolesInForce(this.controlPlane, 'leasehold-controller', {
+        verb: 'list',
+        resource: 'services',
+      }),
+    ]);
   }
 
   /** Applies one object as admin. */
@@ -171,6 +182,31 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
     await registry.close();
     throw error;
   }
+}
+
+/** The API server's authorizer follows the roles by a watch: a moment after the write they count. */
+async function rolesInForce(
+  controlPlane: ControlPlane,
+  account: string,
+  may: { readonly verb: string; readonly resource: string },
+): Promise<void> {
+  const group = may.resource === 'leases' ? 'coordination.k8s.io' : '';
+  const namespace = may.resource === 'leases' ? installNamespace : '';
+  const review = {
+    apiVersion: 'authorization.k8s.io/v1',
+    kind: 'SubjectAccessReview',
+    spec: {
+      user: `system:serviceaccount:${installNamespace}:${account}`,
+      resourceAttributes: { ...may, group, namespace },
+    },
+  };
+  const path = '/apis/authorization.k8s.io/v1/subjectaccessreviews';
+  await until(`${account} may ${may.verb} ${may.resource}`, async () => {
+    const answer = (await controlPlane.api.request('POST', path, review)) as {
+      status?: { allowed?: boolean };
+    };
+    return answer.status?.allowed === true;
+  });
 }
 
 function count(to: number): number[] {

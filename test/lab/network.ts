@@ -80,7 +80,10 @@ export function dataLink(host: Host): string[] {
   ];
 }
 
-/** Lines for a node: the way to the backends behind the others. The kernel forgets it on link down. */
+/**
+ * Lines for a node: the way to the backends behind the others. The kernel forgets it on link
+ * down.
+ */
 export function podRoutes(node: Node, nodes: readonly Node[]): string[] {
   return nodes
     .filter((other) => other.name !== node.name)

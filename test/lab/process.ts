@@ -72,7 +72,10 @@ export class LabProcess {
     }
   }
 
-  /** Signals it, waits, and kills the whole tree if it is still there after `patience` milliseconds. */
+  /**
+   * Signals it, waits, and kills the whole tree if it is still there after `patience`
+   * milliseconds.
+   */
   async stop(signal: NodeJS.Signals, patience = 10_000): Promise<Exit> {
     this.signal(signal, signal === 'SIGKILL' ? 'tree' : 'process');
     const timer = setTimeout(() => this.signal('SIGKILL', 'tree'), patience);

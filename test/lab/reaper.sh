@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Removes what one lab made. Waits for the end of its input first: the test process holds the other end
+# Removes what one lab made. Waits for the end of its input first: the test process holds the
+# other end
 # of that pipe, so it comes when the lab is closed and also when the process dies, whatever the way.
 # Usage: reaper.sh STATE-FILE. The file names the lab's namespaces and folders, one a line, each
 # written before the thing is made; nothing that it does not name is touched.

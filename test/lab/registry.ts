@@ -8,7 +8,8 @@ const states = join(tmpdir(), 'leasehold-labs');
 const reaperProgram = join(import.meta.dirname, 'reaper.sh');
 
 /**
- * The record of what one lab makes, and the small process that removes it: when the lab is closed, or
+ * The record of what one lab makes, and the small process that removes it: when the lab is
+ * closed, or
  * when the process that runs the lab is gone without having closed it.
  */
 export class Registry {
@@ -66,7 +67,9 @@ function isAlive(state: string): boolean {
   return pid === '' || startTime(Number(pid)) === started;
 }
 
-/** Start of a process in clock ticks since boot, which tells it from a later one with its number. */
+/**
+ * Start of a process in clock ticks since boot, which tells it from a later one with its number.
+ */
 function startTime(pid: number): string {
   const stat = readText(`/proc/${pid}/stat`);
   // The second field is a name in parentheses that may hold anything; the 22nd is the start time.

@@ -10,7 +10,9 @@ export interface RunOptions {
   readonly timeout?: number;
 }
 
-/** Runs a command to its end and returns what it printed; rejects if it fails, with its own words. */
+/**
+ * Runs a command to its end and returns what it printed; rejects if it fails, with its own words.
+ */
 export function run(program: string, args: readonly string[], options: RunOptions = {}) {
   const { netns, input = '', env = {}, timeout = 60_000 } = options;
   const line =

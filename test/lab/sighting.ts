@@ -1,6 +1,7 @@
 import { parseArp, REPLY } from '../../src/arp/packet.ts';
 import { parseNdp } from '../../src/ndp/message.ts';
 import { ETHERNET_HEADER_LENGTH, frameOf } from '../../src/net/ethernet.ts';
+import { ipFromBigInt } from '../../src/net/ip.ts';
 import { formatIpv4 } from '../../src/net/ipv4.ts';
 import { ALL_NODES, parseIpv6, UNSPECIFIED } from '../../src/net/ipv6.ts';
 import { formatMac, ZERO_MAC } from '../../src/net/mac.ts';
@@ -90,20 +91,23 @@ function fromNdp(frame: CapturedFrame): Sighting[] {
       ...place,
       kind: 'assertion',
       form: message.solicited ? 'answer' : 'unsolicited-na',
-      vip: message.target,
-      mac: message.targetMac ?? frame.source,
-      to: packet.destination,
+      vip: ipFromBigInt(6, message.target),
+      mac: message.targetMac === undefined ? frame.source : formatMac(message.targetMac),
+      to: ipFromBigInt(6, packet.destination),
       detail: `flags ${flags || 'none'}, ${packet.destination === ALL_NODES ? 'all nodes' : frame.delivery}`,
     } as const;
     return [assertion];
   }
   const isProbe = packet.source === UNSPECIFIED;
   const form = isProbe ? 'probe' : frame.delivery === 'unicast' ? 'unicast' : 'broadcast';
-  const asker = packet.source;
-  const question = { ...place, kind: 'question', form, vip: message.target, asker } as const;
+  const asker = ipFromBigInt(6, packet.source);
+  const target = ipFromBigInt(6, message.target);
+  const question = { ...place, kind: 'question', form, vip: target, asker } as const;
   if (isProbe || message.sourceMac === undefined) return [question];
-  const detail = `source of a solicitation for ${message.target}`;
-  const to = message.target;
-  const mac = message.sourceMac;
-  return [question, { ...place, kind: 'assertion', form: 'sender', vip: asker, mac, to, detail }];
+  const detail = `source of a solicitation for ${target}`;
+  const mac = formatMac(message.sourceMac);
+  return [
+    question,
+    { ...place, kind: 'assertion', form: 'sender', vip: asker, mac, to: target, detail },
+  ];
 }

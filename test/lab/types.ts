@@ -14,7 +14,10 @@ export interface Host {
   readonly ipv4: string;
   /** Its address on the segment (2001:db8:1::/64), in RFC 5952 form. */
   readonly ipv6: string;
-  /** Its second address on the segment (198.18.0.0/16), for tests that need more VIPs than a /24 has. */
+  /**
+   * Its second address on the segment (198.18.0.0/16), for tests that need more VIPs than a /24
+   * has.
+   */
   readonly wideIpv4: string;
   /** Name, in the switch's namespace, of the port that its data link is plugged into. */
   readonly port: string;

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
- * Asks `question` every `every` milliseconds until it gives something other than undefined or false;
+ * Asks `question` every `every` milliseconds until it gives something other than undefined or
+ * false;
  * rejects after `timeout` milliseconds with `what` and the last error, if it threw.
  */
 export async function until<T>(

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { NdpMessage } from '../../src/ndp/message.ts';
+import { ipv6Of } from '../../src/net/ipv6.ts';
 import type { CapturedFrame } from './capture.ts';
-import { arpReply, arpRequest, macOf, ndp } from './frames.ts';
+import { arpReply, arpRequest, bytesOf, macOf, ndp } from './frames.ts';
 import { stretchesOf, type VipRecord, verdict } from './verdict.ts';
 
 const VIP = '192.0.2.100';
@@ -17,22 +18,27 @@ const answer = (at: number, host: string, to = CLIENT) =>
   arpReply({ at, host, sender: VIP, target: to });
 const announce = (at: number, host: string) => arpRequest({ at, host, sender: VIP, target: VIP });
 const solicit = (at: number) => {
-  const message: NdpMessage = { kind: 'solicitation', target: VIP6, sourceMac: macOf('c1') };
+  const message: NdpMessage = {
+    kind: 'solicitation',
+    target: ipv6Of(VIP6),
+    sourceMac: bytesOf(macOf('c1')),
+  };
   return ndp({ at, host: 'c1' }, message, {
-    source: CLIENT6,
-    destination: 'ff02::1:ff00:100',
+    source: ipv6Of(CLIENT6),
+    destination: ipv6Of('ff02::1:ff00:100'),
   });
 };
 const advertise = (at: number, host: string, destination = CLIENT6) => {
   const message: NdpMessage = {
     kind: 'advertisement',
-    target: VIP6,
+    target: ipv6Of(VIP6),
     router: false,
     solicited: destination === CLIENT6,
     override: true,
-    targetMac: macOf(host),
+    targetMac: bytesOf(macOf(host)),
   };
-  return ndp({ at, host }, message, { source: VIP6, destination });
+  const route = { source: ipv6Of(VIP6), destination: ipv6Of(destination) };
+  return ndp({ at, host }, message, route);
 };
 
 function judged(frames: readonly CapturedFrame[], vip = VIP): VipRecord {

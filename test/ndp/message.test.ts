@@ -9,9 +9,15 @@ import {
   type NdpRoute,
   parseNdp,
 } from '../../src/ndp/message.ts';
-import { ipFromBigInt } from '../../src/net/ip.ts';
-import { emitIpv6, type Ipv6Packet, parseIpv6 } from '../../src/net/ipv6.ts';
-import { formatMac } from '../../src/net/mac.ts';
+import {
+  ALL_NODES,
+  emitIpv6,
+  type Ipv6Packet,
+  ipv6Of,
+  parseIpv6,
+  UNSPECIFIED,
+} from '../../src/net/ipv6.ts';
+import { parseMac } from '../../src/net/mac.ts';
 import { ADVERTISEMENT, DAD_SOLICITATION, SOLICITATION } from './golden.ts';
 
 function packetOf(bytes: Uint8Array): Ipv6Packet {
@@ -39,26 +45,26 @@ function withByte(bytes: Uint8Array, offset: number, value: number): Uint8Array 
 test('parseNdp() reads a solicitation of the Linux kernel', () => {
   assert.deepEqual(parseNdp(packetOf(SOLICITATION)), {
     kind: 'solicitation',
-    target: '2001:db8:1::100',
-    sourceMac: '02:00:00:00:00:03',
+    target: ipv6Of('2001:db8:1::100'),
+    sourceMac: parseMac('02:00:00:00:00:03'),
   });
 });
 
 test('parseNdp() reads an advertisement of the Linux kernel', () => {
   assert.deepEqual(parseNdp(packetOf(ADVERTISEMENT)), {
     kind: 'advertisement',
-    target: '2001:db8:1::100',
+    target: ipv6Of('2001:db8:1::100'),
     router: false,
     solicited: true,
     override: true,
-    targetMac: '02:00:00:00:00:01',
+    targetMac: parseMac('02:00:00:00:00:01'),
   });
 });
 
 test('parseNdp() reads a DAD solicitation and skips its nonce option', () => {
   assert.deepEqual(parseNdp(packetOf(DAD_SOLICITATION)), {
     kind: 'solicitation',
-    target: 'fe80::ff:fe00:2',
+    target: ipv6Of('fe80::ff:fe00:2'),
     sourceMac: undefined,
   });
 });
@@ -71,10 +77,9 @@ test('emitNdp() writes the advertisement as the Linux kernel does, byte by byte'
 });
 
 const PLAIN = { noNullPrototype: true } as const;
-const unicast = fc
-  .bigInt({ min: 0x2000n << 112n, max: (0x4000n << 112n) - 1n })
-  .map((value) => ipFromBigInt(6, value));
-const mac = fc.uint8Array({ minLength: 6, maxLength: 6 }).map((bytes) => formatMac(bytes));
+const unicast = fc.bigInt({ min: 0n, max: (0xffn << 120n) - 1n });
+const source = fc.bigInt({ min: 1n, max: (0xffn << 120n) - 1n });
+const mac = fc.uint8Array({ minLength: 6, maxLength: 6 });
 const optionalMac = fc.option(mac, { nil: undefined });
 const anyMessage: fc.Arbitrary<NdpMessage> = fc.oneof(
   fc.record(
@@ -97,10 +102,7 @@ const anyMessage: fc.Arbitrary<NdpMessage> = fc.oneof(
     PLAIN,
   ),
 );
-const anyRoute: fc.Arbitrary<NdpRoute> = fc.record(
-  { source: unicast, destination: unicast },
-  PLAIN,
-);
+const anyRoute: fc.Arbitrary<NdpRoute> = fc.record({ source, destination: unicast }, PLAIN);
 
 test('parseNdp() reads back what emitNdp() wrote', () => {
   fc.assert(
@@ -177,17 +179,17 @@ const REFUSALS: readonly Refusal[] = [
   },
   {
     rule: 'RFC 4861 7.1.1: from :: to a solicited-node address only',
-    packet: altered(DAD_SOLICITATION, { destination: 'ff02::1' }),
+    packet: altered(DAD_SOLICITATION, { destination: ALL_NODES }),
     fault: 'unspecified_source',
   },
   {
     rule: 'RFC 4861 7.1.1: from :: without a source link-layer address option',
-    packet: altered(SOLICITATION, { source: '::' }),
+    packet: altered(SOLICITATION, { source: UNSPECIFIED }),
     fault: 'unspecified_source',
   },
   {
     rule: 'RFC 4861 7.1.2: an advertisement to a group has Solicited clear',
-    packet: altered(ADVERTISEMENT, { destination: 'ff02::1' }),
+    packet: altered(ADVERTISEMENT, { destination: ALL_NODES }),
     fault: 'solicited_multicast',
   },
   {
@@ -216,18 +218,6 @@ for (const { rule, packet, fault } of REFUSALS) {
 test('RFC 4861 4.3: the reserved field is ignored', () => {
   const packet = altered(SOLICITATION, { payload: withByte(SOLICITATION, 4, 0xff) });
   assert.deepEqual(parseNdp(packet), parseNdp(packetOf(SOLICITATION)));
-});
-
-test('emitNdp() refuses a MAC that is none', () => {
-  const message: NdpMessage = {
-    kind: 'solicitation',
-    target: '2001:db8::1',
-    sourceMac: 'nonsense',
-  };
-  assert.throws(
-    () => emitNdp(message, { source: 'fe80::1', destination: 'ff02::1' }),
-    /"nonsense"/,
-  );
 });
 
 test('the golden packets survive parse and emit of the IPv6 header, but for the flow label', () => {

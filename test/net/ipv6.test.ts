@@ -1,20 +1,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { ipFromBigInt } from '../../src/net/ip.ts';
 import {
+  ALL_NODES,
   emitIpv6,
   type Ipv6Packet,
   ipv6At,
-  ipv6ToBytes,
+  ipv6Of,
   isMulticastIpv6,
   parseIpv6,
+  putIpv6,
+  UNSPECIFIED,
 } from '../../src/net/ipv6.ts';
 
-/** Outside of ::/32, and so of the IPv4-mapped addresses, which no packet of ours carries. */
-const address = fc
-  .bigInt({ min: 1n << 96n, max: (1n << 128n) - 1n })
-  .map((value) => ipFromBigInt(6, value));
+const address = fc.bigInt({ min: 0n, max: (1n << 128n) - 1n });
 
 const packet: fc.Arbitrary<Ipv6Packet> = fc.record(
   {
@@ -37,8 +36,8 @@ test('parseIpv6() reads back what emitIpv6() wrote', () => {
 
 test('parseIpv6() refuses every truncation', () => {
   const bytes = emitIpv6({
-    source: 'fe80::1',
-    destination: 'ff02::1',
+    source: ipv6Of('fe80::1'),
+    destination: ALL_NODES,
     hopLimit: 255,
     nextHeader: 58,
     payload: new Uint8Array(24),
@@ -50,8 +49,8 @@ test('parseIpv6() refuses every truncation', () => {
 
 test('parseIpv6() cuts off the padding of the frame', () => {
   const one = {
-    source: '::',
-    destination: 'ff02::1',
+    source: UNSPECIFIED,
+    destination: ALL_NODES,
     hopLimit: 1,
     nextHeader: 58,
     payload: Uint8Array.of(7),
@@ -67,15 +66,18 @@ test('parseIpv6() refuses another version', () => {
   assert.equal(parseIpv6(bytes), undefined);
 });
 
-test('ipv6ToBytes() and ipv6At() are each other’s inverse', () => {
-  const bytes = ipv6ToBytes('2001:db8:1::100');
-  assert.equal(Buffer.from(bytes).toString('hex'), '20010db8000100000000000000000100');
-  assert.equal(ipv6At(bytes, 0), '2001:db8:1::100');
-  assert.throws(() => ipv6ToBytes('192.0.2.1'), /IPv4 address where IPv6 is needed/);
+test('putIpv6() and ipv6At() keep an address in network order', () => {
+  const bytes = new Uint8Array(17);
+  putIpv6(bytes, 1, ipv6Of('2001:db8:1::100'));
+  assert.equal(Buffer.from(bytes).toString('hex'), '0020010db8000100000000000000000100');
+  assert.equal(ipv6At(bytes, 1), ipv6Of('2001:db8:1::100'));
+});
+
+test('ipv6Of() refuses an IPv4 address', () => {
+  assert.throws(() => ipv6Of('192.0.2.1'), /IPv4 address where IPv6 is needed/);
 });
 
 test('RFC 4291 2.7: an address in ff00::/8 is multicast', () => {
-  assert.equal(isMulticastIpv6('ff02::1'), true);
-  assert.equal(isMulticastIpv6('fe80::1'), false);
-  assert.equal(isMulticastIpv6('255.0.0.1'), false);
+  assert.equal(isMulticastIpv6(ALL_NODES), true);
+  assert.equal(isMulticastIpv6(ipv6Of('fe80::1')), false);
 });

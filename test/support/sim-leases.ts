@@ -1,5 +1,5 @@
 import type { LeaseWrite } from '../../src/election/decide.ts';
-import type { Claims, Heartbeat, LeaseCut, Stored } from '../../src/election/records.ts';
+import type { Claims, Heartbeat, LeaseCut, LeaseKey, Stored } from '../../src/election/records.ts';
 import type { WriteOutcome } from '../../src/election/register.ts';
 
 /** The API server's Leases, in memory: one revision for every commit, and preconditions that can say no. */
@@ -7,13 +7,17 @@ export class SimLeases {
   #revision = 1n;
   #heartbeats = new Map<string, Stored<Heartbeat>>();
   #claims = new Map<string, Stored<Claims>>();
+  #unreadable = new Map<LeaseKey, bigint>();
 
   commit({ base, record }: LeaseWrite<Heartbeat | Claims>): WriteOutcome {
     const stored: Stored<Heartbeat | Claims> | undefined =
       record.kind === 'heartbeat'
         ? this.#heartbeats.get(record.node)
         : this.#claims.get(record.node);
-    if (stored?.revision !== base) return { kind: 'conflict' };
+    const key: LeaseKey = `${record.kind}/${record.node}`;
+    const existing = stored?.revision ?? this.#unreadable.get(key);
+    if (existing !== base) return { kind: 'conflict' };
+    this.#unreadable.delete(key);
     this.#revision += 1n;
     const revision = this.#revision;
     if (record.kind === 'heartbeat') this.#heartbeats.set(record.node, { record, revision });
@@ -26,6 +30,13 @@ export class SimLeases {
     this.#revision += 1n;
     if (kind === 'heartbeat') this.#heartbeats.delete(node);
     else this.#claims.delete(node);
+    this.#unreadable.delete(`${kind}/${node}`);
+  }
+
+  /** As a person with an editor does it. */
+  spoil(kind: 'heartbeat' | 'claims', node: string): void {
+    this.delete(kind, node);
+    this.#unreadable.set(`${kind}/${node}`, this.#revision);
   }
 
   cut(): LeaseCut {
@@ -33,6 +44,7 @@ export class SimLeases {
       revision: this.#revision,
       heartbeats: new Map(this.#heartbeats),
       claims: new Map(this.#claims),
+      unreadable: new Map(this.#unreadable),
     };
   }
 }

@@ -3,7 +3,9 @@ import { systemClock } from '../../src/sys/clock.ts';
 import { superviseWire } from '../../src/wire/supervisor.ts';
 import type { StubCommand } from './wire-lab.ts';
 
-/** The smallest agent there can be: one link, and every right to its table that the test gives it. */
+/**
+ * The smallest agent there can be: one link, and every right to its table that the test gives it.
+ */
 const clock = systemClock();
 const silent = () => {};
 const wire = superviseWire({

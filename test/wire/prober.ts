@@ -5,7 +5,10 @@ import { BROADCAST_MAC, parseMac, ZERO_MAC } from '../../src/net/mac.ts';
 import { LinkFiles } from '../../src/sys/link-files.ts';
 import type { ProbeCommand, SeenFrame } from './wire-lab.ts';
 
-/** The other end of the segment: sends ARP requests and reports every ARP frame that arrives, with its time in ms. */
+/**
+ * The other end of the segment: sends ARP requests and reports every ARP frame that arrives, with
+ * its time in ms.
+ */
 const link = process.argv[2] ?? '';
 const socket = new cap.Cap();
 const buffer = Buffer.alloc(65_535);

@@ -1,5 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { TableEntry } from '../../src/wire/messages.ts';
 import type { WireStatus } from '../../src/wire/supervisor.ts';
@@ -39,7 +40,10 @@ export interface Seen {
   readonly sentAt: readonly number[];
 }
 
-/** A segment of two stations in namespaces of their own: `a` runs a wire under a stub of an agent, `b` asks. */
+/**
+ * A segment of two stations in namespaces of their own: `a` runs a wire under a stub of an agent,
+ * `b` asks.
+ */
 export interface WireLab extends AsyncDisposable {
   readonly stub: ChildProcess;
   command(command: StubCommand): Promise<StubStatus>;
@@ -93,10 +97,11 @@ export async function openWireLab(): Promise<WireLab> {
     inB: inside(b),
     addLink: () => addLink({ a, b }),
     wirePids: () =>
-      execFileSync('ps', ['-o', 'pid=,stat=', '--ppid', String(stub.pid)], { encoding: 'utf8' })
-        .split('\n')
-        .filter((line) => line.trim() !== '' && !line.includes('Z'))
-        .map((line) => Number.parseInt(line, 10)),
+      readFileSync(`/proc/${stub.pid}/task/${stub.pid}/children`, 'utf8')
+        .split(' ')
+        .filter((pid) => pid !== '')
+        .map(Number)
+        .filter(isRunning),
     async until(condition) {
       const start = performance.now();
       for (;;) {
@@ -122,6 +127,15 @@ function addLink({ a, b }: { a: string; b: string }): void {
   ip('-n', b, 'link', 'set', 'seg0', 'address', '02:00:00:00:00:0b', 'up');
   ip('-n', a, 'addr', 'add', '192.0.2.1/24', 'dev', 'seg0');
   ip('-n', b, 'addr', 'add', '192.0.2.2/24', 'dev', 'seg0');
+}
+
+/** Whether the process exists and is more than a zombie that nobody has reaped. */
+export function isRunning(pid: number): boolean {
+  try {
+    return !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false;
+  }
 }
 
 export function pause(ms: number): Promise<void> {

@@ -6,8 +6,9 @@ import { emitArp, parseArp, REPLY, REQUEST } from '../../../src/arp/packet.ts';
 import { emitNdpMessage, parseNdp } from '../../../src/ndp/message.ts';
 import { solicitedNodeGroup } from '../../../src/ndp/multicast.ts';
 import { ETHERNET_HEADER_LENGTH } from '../../../src/net/ethernet.ts';
+import { ipFromBigInt } from '../../../src/net/ip.ts';
 import { formatIpv4, parseIpv4 } from '../../../src/net/ipv4.ts';
-import { parseIpv6 } from '../../../src/net/ipv6.ts';
+import { ipv6Of, parseIpv6 } from '../../../src/net/ipv6.ts';
 import { BROADCAST_MAC, formatMac, parseMac, ZERO_MAC } from '../../../src/net/mac.ts';
 import { type Asker, type AskerEvents, codeOf } from './ask.ts';
 import type { ProbeConfig } from './protocol.ts';
@@ -71,19 +72,23 @@ export function askArp(config: ProbeConfig, events: AskerEvents): Asker {
  * come through a capture handle, since a raw socket shows neither the hop limit nor the MAC of what it receives.
  */
 export function askNdp(config: ProbeConfig, events: AskerEvents): Asker {
-  const sourceMac = networkInterfaces()[config.link]?.[0]?.mac;
+  const sourceMac = parseMac(networkInterfaces()[config.link]?.[0]?.mac ?? '');
   const port = openPort(config.link, 'icmp6 and ip6[40] == 136', (frame) => {
     const packet = parseIpv6(frame.subarray(ETHERNET_HEADER_LENGTH));
     const message = packet === undefined ? undefined : parseNdp(packet);
     if (typeof message !== 'object' || message.kind !== 'advertisement') return;
     if (!message.solicited) return;
-    events.answered(message.target, undefined, message.targetMac ?? formatMac(frame, 6));
+    const mac =
+      message.targetMac === undefined ? formatMac(frame, 6) : formatMac(message.targetMac);
+    events.answered(ipFromBigInt(6, message.target), undefined, mac);
   });
   const socket = openIcmpv6(config.link, events);
   return {
     ask: (target) => {
-      const message = Buffer.from(emitNdpMessage({ kind: 'solicitation', target, sourceMac }));
-      socket.send(message, 0, message.length, solicitedNodeGroup(target), (error) => {
+      const address = ipv6Of(target);
+      const message = emitNdpMessage({ kind: 'solicitation', target: address, sourceMac });
+      const group = ipFromBigInt(6, solicitedNodeGroup(address));
+      socket.send(Buffer.from(message), 0, message.length, group, (error) => {
         if (error) events.refused(codeOf(error));
       });
     },
