@@ -14,6 +14,8 @@ import type { AgentStores } from './stores.ts';
 const STALL_MS = 200;
 /** The snapshot's gauges are set at most this often. */
 const PACE_MS = 1000;
+/** Addresses whose refusal is logged one by one; the metric counts them all. */
+const TOLD_MAX = 100;
 
 /** What a turn leaves to be measured. */
 export interface TurnFacts {
@@ -93,7 +95,8 @@ export function agentMetrics(metrics: Metrics, log: Log): AgentMetrics {
 /** One line for each thing that an operator has to mend, when it appears and not again until it is gone. */
 function tell(log: Log, told: Set<string>, { election, demand, leases }: TurnFacts): void {
   const problems = new Set<string>();
-  for (const [vip, reason] of demand.refused) problems.add(`${vip} is not announced: ${reason}`);
+  for (const [vip, reason] of [...demand.refused].slice(0, TOLD_MAX))
+    problems.add(`${vip} is not announced: ${reason}`);
   for (const key of leases.unreadable.keys()) {
     problems.add(`The ${key.replace('/', ' lease of ')} cannot be read: its writer renews it soon`);
   }

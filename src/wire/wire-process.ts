@@ -74,4 +74,3 @@ export class WireProcess {
     this.#child.kill('SIGKILL');
   }
 }
-

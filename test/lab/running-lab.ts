@@ -4,8 +4,8 @@ import { run } from './run.ts';
 import type { Node } from './types.ts';
 import { until } from './until.ts';
 
-/** What the pool of a running lab offers. */
-export const POOL = '192.0.2.200-192.0.2.250';
+/** What the pool of a running lab offers: no host of the lab has an address there. */
+export const POOL = '192.0.2.120-192.0.2.180';
 
 export interface RunningLabOptions extends LabOptions {
   readonly pool?: string;

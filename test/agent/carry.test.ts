@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { linksToServe, tablesOf } from '../../src/agent/carry.ts';
+import type { Demand } from '../../src/election/eligible.ts';
+
+const data = { name: 'data0', mac: '02:00:00:00:00:01', subnets: ['192.0.2.0/24'] };
+const other = { name: 'eth1', mac: '02:00:00:00:00:02', subnets: ['198.51.100.0/24'] };
+
+function demand(links: ReadonlySet<string> | undefined): Demand {
+  const vip = '192.0.2.100';
+  const adverts = [{ nodes: new Set(['n1']), links }];
+  const vips = new Map([[vip, { vip, key: vip, adverts, endpointNodes: undefined }]]);
+  return { vips, nodes: new Set(['n1']), excluded: new Set() };
+}
+
+const active = new Map([['192.0.2.100', 42n]]);
+
+test('a link needs a wire if a pool reaches into one of its subnets, or a VIP lies there', () => {
+  const range = { first: '192.0.2.100', last: '192.0.2.110' };
+  assert.deepEqual(linksToServe([data, other], [range], []), [data]);
+  assert.deepEqual(linksToServe([data, other], [], ['198.51.100.7']), [other]);
+  assert.deepEqual(linksToServe([data, other], [], []), []);
+});
+
+test('an owned VIP is in the table of the link that carries it, with its epoch', () => {
+  const tables = tablesOf(active, demand(undefined), [data, other], 'n1');
+  assert.deepEqual(tables.get('data0'), [{ vip: '192.0.2.100', epoch: '42' }]);
+  assert.deepEqual(tables.get('eth1'), []);
+});
+
+test('an advertisement that names other links keeps it out', () => {
+  const tables = tablesOf(active, demand(new Set(['eth1'])), [data, other], 'n1');
+  assert.deepEqual(tables.get('data0'), []);
+});
+
+test('an advertisement that does not select this node does not count', () => {
+  const tables = tablesOf(active, demand(undefined), [data], 'n2');
+  assert.deepEqual(tables.get('data0'), []);
+});
