@@ -120,34 +120,38 @@ const pool = Type.Object({
 
 const advertisement = Type.Object({
   spec: Type.Optional(
-    Type.Object({
-      ipAddressPools: Type.Optional(
-        Type.Array(Type.String({ minLength: 1, maxLength: 253 }), {
-          maxItems: 256,
-          description:
-            'Names of the pools meant; with no ipAddressPoolSelectors either, every pool.',
-        }),
-      ),
-      ipAddressPoolSelectors: Type.Optional(
-        Type.Array(labelSelector, {
-          maxItems: 32,
-          description: 'Pools with these labels are meant, beside those that are named.',
-        }),
-      ),
-      nodeSelectors: Type.Optional(
-        Type.Array(labelSelector, {
-          maxItems: 32,
-          description:
-            'Nodes that may answer for the addresses: any of these fits; none given: all nodes.',
-        }),
-      ),
-      interfaces: Type.Optional(
-        Type.Array(Type.String({ minLength: 1, maxLength: 15 }), {
-          maxItems: 64,
-          description: 'Links of the nodes to answer on; none given: all that carry the subnet.',
-        }),
-      ),
-    }),
+    Type.Object(
+      {
+        ipAddressPools: Type.Optional(
+          Type.Array(Type.String({ minLength: 1, maxLength: 253 }), {
+            maxItems: 256,
+            description:
+              'Names of the pools meant; with no ipAddressPoolSelectors either, every pool.',
+          }),
+        ),
+        ipAddressPoolSelectors: Type.Optional(
+          Type.Array(labelSelector, {
+            maxItems: 32,
+            description: 'Pools with these labels are meant, beside those that are named.',
+          }),
+        ),
+        nodeSelectors: Type.Optional(
+          Type.Array(labelSelector, {
+            maxItems: 32,
+            description:
+              'Nodes that may answer for the addresses: any of these fits; none given: all nodes.',
+          }),
+        ),
+        interfaces: Type.Optional(
+          Type.Array(Type.String({ minLength: 1, maxLength: 15 }), {
+            maxItems: 64,
+            description: 'Links of the nodes to answer on; none given: all that carry the subnet.',
+          }),
+        ),
+      },
+      // Server-side apply makes null of a spec whose last field is taken away.
+      { nullable: true },
+    ),
   ),
 });
 

@@ -39,6 +39,20 @@ export async function startAgent(args: AgentArguments, entry: string): Promise<v
   log.info({ profile: args.profile, server: api.server }, 'the agent starts');
   log.warn({}, 'the witness is not served yet: failover waits for the lease to run out');
   const deps = { api, clock, log };
+  const registry = openMetrics();
+  const metrics = agentMetrics(registry, log);
+  const serve = () =>
+    serveHttp(
+      {
+        metrics: registry.text,
+        unhealthy: () => unhealthy(metrics, clock),
+        unready: () => unready(metrics),
+      },
+      { address: args.metricsAddress, port: args.metricsPort },
+    );
+  // Already now, lest waiting for the API server be taken for a hang. During an update the port is
+  // still our predecessor's, who answers for both of us.
+  const early = await serve().catch(() => undefined);
   const identity = await clusterIdentity(args.nodeName, deps, stop);
   if (identity === 'aborted') return api.close();
   const lock = await takeNodeLock(`${identity.clusterUid}/${args.nodeName}`, clock, {
@@ -46,16 +60,7 @@ export async function startAgent(args: AgentArguments, entry: string): Promise<v
     onWait: () => log.info({}, 'another agent runs on this node: waiting until it has ended'),
   });
   if (lock === 'aborted') return api.close();
-  const registry = openMetrics();
-  const metrics = agentMetrics(registry, log);
-  const server = await serveHttp(
-    {
-      metrics: registry.text,
-      unhealthy: () => unhealthy(metrics, clock),
-      unready: () => unready(metrics),
-    },
-    { address: args.metricsAddress, port: args.metricsPort },
-  );
+  const server = early ?? (await serve());
   const links = await watchLinks({ clock, log });
   warnOfMissingLinks(
     filter,

@@ -49,7 +49,8 @@ export function openStores(options: StoresOptions): AgentStores {
   const names = ['leases', ...Object.keys(sources)];
   return {
     demand: remembered(
-      () => Object.values(sources).map((store): Snapshot<unknown> => store.snapshot()),
+      // Of the Leases only that they have been read: they change with every heartbeat.
+      () => [...all.slice(1).map((store) => store.snapshot()), leaseStore.snapshot().synced],
       () => {
         if (!all.every((store) => store.snapshot().synced)) return undefined;
         const cluster = {

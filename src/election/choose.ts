@@ -131,8 +131,8 @@ function seatsOf(
 }
 
 /**
- * Cold start: with no claim anywhere, wait until every node that could own a VIP has an agent, or 5 s;
- * else the first agent up would take all VIPs and keep them. Undefined: no need to wait.
+ * Cold start: with no claim anywhere, wait until every node that could own a VIP has an agent with a
+ * link, or 5 s; else the first agent up would take all VIPs and keep them. Undefined: no need to wait.
  */
 function coldStartEnd(
   state: ElectionState,
@@ -143,11 +143,11 @@ function coldStartEnd(
 ): Instant | undefined {
   const end = add(state.memberSince, COLD_START_MS);
   if (claims > 0 || now >= end) return undefined;
-  for (const vip of demand.vips.values()) {
-    for (const { nodes } of vip.adverts) {
-      for (const node of nodes) {
-        if (!speakers.has(node) && !demand.excluded.has(node)) return end;
-      }
+  const isExpected = (node: NodeName) => !demand.excluded.has(node) && demand.nodes.has(node);
+  const isHere = (node: NodeName) => (speakers.get(node)?.links.length ?? 0) > 0;
+  for (const { adverts } of demand.vips.values()) {
+    for (const { nodes } of adverts) {
+      for (const node of nodes) if (isExpected(node) && !isHere(node)) return end;
     }
   }
   return undefined;

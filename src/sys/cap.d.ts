@@ -12,6 +12,8 @@ declare module 'cap' {
     close(): void;
     send(frame: Uint8Array, length: number): void;
     on(event: 'packet', listener: (length: number, truncated: boolean) => void): this;
+    /** Called by the native half, which looks it up when the object is made. */
+    emit(event: 'packet', length: number, truncated: boolean): boolean;
   }
   const cap: { readonly Cap: typeof Cap };
   export default cap;

@@ -11,6 +11,21 @@ import { isLinkUp } from './link-files.ts';
 const FILTER = 'arp[6:2]=1 and not vlan';
 const RING_BYTES = 4 * 1024 * 1024;
 const MAX_FRAME = 65_535;
+/** Ethernet's own maximum without a VLAN tag: nothing of ours is longer. */
+const MAX_SENT = 1514;
+
+/**
+ * The native half calls `emit` for every frame. Taking the call ourselves spares the answer the way
+ * through EventEmitter, which is cold at a hundred frames a second (docs/bench.md).
+ */
+class Tap extends cap.Cap {
+  onFrame: (length: number) => void = () => {};
+
+  override emit(_event: 'packet', length: number): boolean {
+    this.onFrame(length);
+    return true;
+  }
+}
 
 /**
  * Whole Ethernet frames in and out of one link.
@@ -21,8 +36,12 @@ const MAX_FRAME = 65_535;
  * into the buffer for as long as it lives (so the buffer is held here).
  */
 export class FrameSocket {
-  readonly #cap = new cap.Cap();
+  readonly #cap = new Tap();
   readonly #buffer: Buffer = Buffer.alloc(MAX_FRAME);
+  /** The frames of a segment are nearly all of one length: its view is made once. */
+  #view: Uint8Array = this.#buffer.subarray(0, 0);
+  /** What is to be sent is copied here: V8 keeps small arrays on its heap, and would move each out. */
+  readonly #sent: Buffer = Buffer.alloc(MAX_SENT);
   #open = false;
 
   /**
@@ -34,9 +53,11 @@ export class FrameSocket {
     const linkType = this.#openLink(link);
     if (linkType !== 'ETHERNET') throw new Error(`link ${link} is ${linkType}, not Ethernet`);
     this.#open = true;
-    this.#cap.on('packet', (length) => {
-      if (this.#open) onFrame(this.#buffer.subarray(0, length));
-    });
+    this.#cap.onFrame = (length) => {
+      if (!this.#open) return;
+      if (this.#view.length !== length) this.#view = this.#buffer.subarray(0, length);
+      onFrame(this.#view);
+    };
   }
 
   #openLink(link: LinkName): string {
@@ -50,11 +71,15 @@ export class FrameSocket {
     }
   }
 
-  /** Hands a frame to the kernel; false if the socket is closed or the kernel refuses it. */
+  /**
+   * Hands a frame of at most 1,514 bytes to the kernel; false if it is longer, the socket is closed
+   * or the kernel refuses it.
+   */
   send(frame: Uint8Array): boolean {
-    if (!this.#open) return false;
+    if (!this.#open || frame.length > MAX_SENT) return false;
     try {
-      this.#cap.send(frame, frame.length);
+      this.#sent.set(frame);
+      this.#cap.send(this.#sent, frame.length);
       return true;
     } catch {
       // ENETDOWN and ENOBUFS are facts of a link; the caller counts them.

@@ -39,7 +39,10 @@ export async function serveHttp(
   server.maxConnections = 64;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once('error', (error) => {
-    reject(new Error(`cannot serve metrics on ${address} port ${port}: ${error.message}`));
+    const remedy = 'free it, or choose another with --metrics-address and --metrics-port';
+    reject(
+      new Error(`cannot serve metrics on ${address} port ${port} (${error.message}); ${remedy}`),
+    );
   });
   server.listen(port, address, resolve);
   await promise;

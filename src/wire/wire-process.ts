@@ -2,8 +2,12 @@ import { type ChildProcess, fork } from 'node:child_process';
 import type { LinkName } from '../model.ts';
 import type { FromWire, ToWire } from './messages.ts';
 
-/** A wire needs little memory, and a small young generation keeps its pauses short. */
-const NODE_FLAGS = ['--max-semi-space-size=1', '--max-old-space-size=64'];
+/**
+ * A wire needs little memory, and a small young generation keeps its pauses short. V8's middle
+ * compiler is enough for what a wire does; without the last one it is smaller and no slower
+ * (docs/bench.md).
+ */
+const NODE_FLAGS = ['--max-semi-space-size=1', '--max-old-space-size=64', '--no-turbofan'];
 /** What a dying wire has written last: libpcap's warning and the assertion that ended it. */
 const MAX_LAST_WORDS = 1000;
 

@@ -46,8 +46,8 @@ export async function tell(lab: Lab, screen: Screen): Promise<Ending> {
   const { to, powerOff } = failover;
   for (const line of timeline(measured(failover, judge.soFar()))) screen.note(line);
   screen.note(
-    `(Kubernetes takes the backend on ${owner.name} out of the EndpointSlice only when it gives the\n` +
-      ` node up. The demo did so at once, to measure the address and nothing else.)`,
+    "(Kubernetes takes the dead node's backend out of the EndpointSlice once it gives up on it.\n" +
+      ' The demo did so at once, to measure the address and nothing else.)',
   );
 
   screen.heading(`who owns ${vip} now, and why`);

@@ -42,9 +42,15 @@ export class RunningLab implements AsyncDisposable {
 
   async joined(node: Node): Promise<void> {
     const what = `the agent of ${node.name} is a member`;
-    await until(what, async () => (await this.metric(node, 'leasehold_member')) === 1, {
-      timeout: 20_000,
-    });
+    try {
+      await until(what, async () => (await this.metric(node, 'leasehold_member')) === 1, {
+        timeout: 20_000,
+      });
+    } catch (cause) {
+      throw new Error(`${what}: not yet; its log ends:\n${this.agent(node).process.tail()}`, {
+        cause,
+      });
+    }
   }
 
   /** The value of a metric without labels at the agent of that node. */

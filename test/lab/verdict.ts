@@ -146,7 +146,7 @@ function recordOf(
 
 /**
  * Neither ARP nor NDP numbers its questions. An answer is taken to be for the most recent question of the same asker
- * that the same answerer has not answered yet, broadcast ones first: a unicast question reached one MAC only.
+ * that the same answerer has not answered yet.
  */
 export function matchAnswers(
   questions: readonly Question[],
@@ -164,9 +164,7 @@ export function matchAnswers(
     }
     // The answer to a probe has nobody to go to: 0.0.0.0.
     const candidates = byAsker.get(answer.to) ?? [];
-    const match =
-      candidates.findLast((one) => one.question.form !== 'unicast' && isOpenFor(one, answer)) ??
-      candidates.findLast((one) => isOpenFor(one, answer));
+    const match = candidates.findLast((one) => isOpenFor(one, answer));
     if (match === undefined) strays.push(answer);
     else match.answers.push(answer);
   }

@@ -42,8 +42,9 @@ test('three nodes at rest, six Services, no fault', { skip: refusal ?? false }, 
       assert.equal(msg, `${vip} goes to ${owner.name}: first claim`);
     }
   });
-  await t.test('for 10 s: a perfect record, no probe lost, one Lease write per node and second', () =>
-    perfectRecord(running, vips),
+  await t.test(
+    'for 10 s: a perfect record, no probe lost, one Lease write per node and second',
+    () => perfectRecord(running, vips),
   );
   await t.test('metrics and health are served on loopback only', () => loopbackOnly(running));
 });
@@ -74,10 +75,7 @@ async function perfectRecord(running: RunningLab, vips: readonly string[]): Prom
 }
 
 /** How many revisions of each Lease appear in `ms`; looks ten times as often as one is due. */
-async function leaseWrites(
-  { lab }: RunningLab,
-  ms: number,
-): Promise<ReadonlyMap<string, number>> {
+async function leaseWrites({ lab }: RunningLab, ms: number): Promise<ReadonlyMap<string, number>> {
   const path = `/apis/coordination.k8s.io/v1/namespaces/${installNamespace}/leases`;
   const seen = new Map<string, Set<string>>();
   for (const end = performance.now() + ms; performance.now() < end; await sleep(100)) {

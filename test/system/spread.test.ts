@@ -70,10 +70,7 @@ async function createServices({ lab }: RunningLab): Promise<void> {
 }
 
 /** Who claims each VIP, once at least `count` are claimed. Throws if two claim the same. */
-async function ownersOf(
-  running: RunningLab,
-  count: number,
-): Promise<ReadonlyMap<string, string>> {
+async function ownersOf(running: RunningLab, count: number): Promise<ReadonlyMap<string, string>> {
   return until(
     `${count} VIPs are claimed`,
     async () => {
