@@ -82,7 +82,7 @@ async function bench(): Promise<void> {
   await sleep(SETTLE_MS);
   publish({
     date: new Date().toISOString().slice(0, 10),
-    command: ['npm run bench --', ...process.argv.slice(2)].join(' '),
+    command: commandLine(),
     program: programOf(cluster),
     nodes,
     services,
@@ -97,6 +97,14 @@ async function bench(): Promise<void> {
       requests: Object.fromEntries(writes.requests),
     },
   });
+}
+
+/** How to run the same again; where the raw figures went is nobody else's business. */
+function commandLine(): string {
+  const words = process.argv.slice(2).filter((word, index, all) => {
+    return !word.startsWith('--json') && all[index - 1] !== '--json';
+  });
+  return words.length === 0 ? 'npm run bench' : `npm run bench -- ${words.join(' ')}`;
 }
 
 function publish(run: Measured): void {

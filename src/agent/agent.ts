@@ -110,8 +110,11 @@ function openParts(deps: AgentDeps, options: AgentOptions, onChange: () => void)
 function turn(deps: AgentDeps, options: AgentOptions, parts: Parts): Decision | undefined {
   const { stores, wires, election } = parts;
   const demand = stores.demand();
-  if (demand === undefined) return undefined;
   const now = deps.clock.now();
+  if (demand === undefined) {
+    deps.metrics.awaited(stores, now);
+    return undefined;
+  }
   const leases = stores.leases();
   const usable = usableLinks(deps.links.links(), options.linkFilter);
   wires.keep(linksToServe(usable, demand.ranges, demand.vips.keys()));

@@ -17,6 +17,8 @@ const PACE_MS = 1000;
 /** Addresses whose refusal is logged one by one; the metric counts them all. */
 const TOLD_MAX = 100;
 
+const LAPSED = 'this node has lost its authority: it answers for nothing until it has joined again';
+
 /** What a turn leaves to be measured. */
 export interface TurnFacts {
   readonly election: ElectionState;
@@ -32,6 +34,8 @@ export type LeaseAction = 'write' | 'list';
 export interface AgentMetrics {
   ticked(now: Instant): void;
   turned(facts: TurnFacts, now: Instant): void;
+  /** A turn had nothing to decide on: the stores are still being filled. */
+  awaited(stores: AgentStores, now: Instant): void;
   moved(move: Move): void;
   /** A Lease request was answered: `failure` says how, if it failed. */
   leaseAnswered(action: LeaseAction, failure: ApiFailure | undefined): void;
@@ -45,7 +49,13 @@ export function agentMetrics(metrics: Metrics, log: Log): AgentMetrics {
   const counters = openCounters(metrics);
   let tickedAt = NEVER;
   let turnedAt = NEVER;
+  const isDue = (now: Instant) => {
+    if (now - turnedAt < PACE_MS) return false;
+    turnedAt = now;
+    return true;
+  };
   let joined = false;
+  let wasMember = false;
   const failing = new Map<LeaseAction, string>();
   const told = new Set<string>();
   return {
@@ -55,14 +65,20 @@ export function agentMetrics(metrics: Metrics, log: Log): AgentMetrics {
       tickedAt = now;
     },
     turned(facts, now) {
-      const member = facts.election.phase === 'member';
+      const { phase, incarnation, lapsed } = facts.election;
+      const member = phase === 'member';
       joined ||= member;
-      if (now - turnedAt < PACE_MS) return;
-      turnedAt = now;
+      if (member && !wasMember) log.info({ incarnation }, 'this node takes part in the election');
+      if (wasMember && !member) log.warn({ incarnation, reason: lapsed }, LAPSED);
+      wasMember = member;
+      if (!isDue(now)) return;
       tell(log, told, facts);
       setGauges(gauges, facts, now);
       countWires(counters, facts.wires);
-      countStores(counters, facts.stores);
+      measureStores(gauges, counters, facts.stores, now);
+    },
+    awaited(stores, now) {
+      if (isDue(now)) measureStores(gauges, counters, stores, now);
     },
     moved: ({ to, reason }) => {
       // A reason may name a node: kept out of the labels, where it would grow without bound.
@@ -194,7 +210,7 @@ function mapValues<K extends string, V, W>(
 }
 
 function setGauges(gauges: Gauges, facts: TurnFacts, now: Instant): void {
-  const { election, demand, wires, stores } = facts;
+  const { election, demand, wires } = facts;
   const member = election.phase === 'member';
   gauges.owned.set(election.active.size);
   gauges.claimed.set(election.claimedAt.size);
@@ -210,12 +226,6 @@ function setGauges(gauges: Gauges, facts: TurnFacts, now: Instant): void {
   }
   gauges.wireReady.clear();
   for (const [link, { state }] of wires) gauges.wireReady.set(state === 'ready' ? 1 : 0, { link });
-  for (const [kind, health] of stores.health()) {
-    if (health.lastByteAt !== NEVER)
-      gauges.storeAge.set((now - health.lastByteAt) / 1000, { kind });
-    gauges.storeWatching.set(health.state === 'watching' ? 1 : 0, { kind });
-    gauges.malformed.set(health.malformed, { kind });
-  }
 }
 
 function countWires(counters: Counters, wires: ReadonlyMap<LinkName, WireStatus>): void {
@@ -225,8 +235,17 @@ function countWires(counters: Counters, wires: ReadonlyMap<LinkName, WireStatus>
   }
 }
 
-function countStores(counters: Counters, stores: AgentStores): void {
+function measureStores(
+  gauges: Gauges,
+  counters: Counters,
+  stores: AgentStores,
+  now: Instant,
+): void {
   for (const [kind, health] of stores.health()) {
+    if (health.lastByteAt !== NEVER)
+      gauges.storeAge.set((now - health.lastByteAt) / 1000, { kind });
+    gauges.storeWatching.set(health.state === 'watching' ? 1 : 0, { kind });
+    gauges.malformed.set(health.malformed, { kind });
     counters.lists.raiseTo(health.lists, { kind });
     counters.storeFailures.raiseTo(health.failures, { kind });
   }

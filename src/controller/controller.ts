@@ -1,9 +1,9 @@
 import { FOREVER, type Instant } from '../instant.ts';
 import type { KubeApi } from '../kube/api.ts';
 import { revisionOf } from '../kube/json.ts';
-import { pools, services } from '../kube/resources.ts';
+import { nodes, pools, services } from '../kube/resources.ts';
 import { type Store, watchStore } from '../kube/store.ts';
-import type { Pool, Service, Vip } from '../model.ts';
+import type { ClusterNode, Pool, Service, Vip } from '../model.ts';
 import type { Clock } from '../sys/clock.ts';
 import type { Log } from '../sys/log.ts';
 import { type Attempt, failed, isDue, isSettled, succeeded } from './attempts.ts';
@@ -26,6 +26,7 @@ const WRITES_AT_ONCE = 8;
 interface State {
   readonly services: Store<Service>;
   readonly pools: Store<Pool>;
+  readonly nodes: Store<ClusterNode>;
   readonly attempts: Map<string, Attempt>;
   /** What was last logged about a Service that waits. */
   refusals: ReadonlyMap<string, string>;
@@ -42,6 +43,7 @@ export async function runController(options: ControllerOptions): Promise<void> {
   const state: State = {
     services: watchStore({ ...shared, resource: services }),
     pools: watchStore({ ...shared, resource: pools(namespace) }),
+    nodes: watchStore({ ...shared, resource: nodes }),
     attempts: new Map(),
     refusals: new Map(),
   };
@@ -53,7 +55,7 @@ export async function runController(options: ControllerOptions): Promise<void> {
       await clock.sleep(pause, AbortSignal.any([nap.signal, signal]));
     }
   } finally {
-    await Promise.all([state.services.close(), state.pools.close()]);
+    await Promise.all([state.services, state.pools, state.nodes].map((store) => store.close()));
   }
 }
 
@@ -64,13 +66,15 @@ export async function runController(options: ControllerOptions): Promise<void> {
 async function turn(options: ControllerOptions, state: State): Promise<Instant> {
   const seen = state.services.snapshot();
   const pools = state.pools.snapshot();
-  if (!seen.synced || !pools.synced) return FOREVER;
+  const nodes = state.nodes.snapshot();
+  if (!seen.synced || !pools.synced || !nodes.synced) return FOREVER;
   for (const [key, attempt] of state.attempts) {
     if (isSettled(attempt, seen.items.get(key))) state.attempts.delete(key);
   }
   const { writes, refusals } = plan({
     services: seen.items.values(),
     pools: pools.items.values(),
+    nodes: nodes.items.values(),
     loadBalancerClass: options.loadBalancerClass,
     intended: intendedOf(state.attempts),
   });

@@ -1,9 +1,11 @@
 import { allocator, inPools } from '../ipam/allocate.ts';
-import type { Pool, Service, Vip } from '../model.ts';
+import type { ClusterNode, Pool, Service, Vip } from '../model.ts';
 
 export interface World {
   readonly services: Iterable<Service>;
   readonly pools: Iterable<Pool>;
+  /** Their addresses are never given to a Service, whatever a pool says. */
+  readonly nodes: Iterable<ClusterNode>;
   /** Only Services of this class are ours; undefined: only those without a class. */
   readonly loadBalancerClass: string | undefined;
   /**
@@ -41,9 +43,12 @@ export function plan(world: World): Plan {
   const wanting = services.filter((service) => isOurs(service, world) && !service.deleting);
   const ousted = new Map(wanting.flatMap((service) => oustedBy(service, holders)));
   const intended = new Set(world.intended.values());
-  const clusterIps = new Set(services.flatMap((service) => service.clusterIps));
+  const taken = new Set([
+    ...services.flatMap((service) => service.clusterIps),
+    ...[...world.nodes].flatMap((node) => node.addresses),
+  ]);
   const allocate = allocator(pools, {
-    has: (vip) => holders.has(vip) || intended.has(vip) || clusterIps.has(vip),
+    has: (vip) => holders.has(vip) || intended.has(vip) || taken.has(vip),
   });
   const refusals = new Map<string, string>();
   const writes = services.flatMap((service) => stale(service, pools));

@@ -16,7 +16,7 @@ const MAX_SENT = 1514;
 
 /**
  * The native half calls `emit` for every frame. Taking the call ourselves spares the answer the way
- * through EventEmitter, which is cold at a hundred frames a second (docs/bench.md).
+ * through EventEmitter, which is cold at a hundred frames a second (measured).
  */
 class Tap extends cap.Cap {
   onFrame: (length: number) => void = () => {};

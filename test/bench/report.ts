@@ -1,4 +1,4 @@
-import { cpus, release } from 'node:os';
+import { cpus, loadavg, release } from 'node:os';
 import { type Answers, type Spread, spreadOf } from './latency.ts';
 import type { Memory } from './process-cost.ts';
 
@@ -174,8 +174,9 @@ function writeTable({ writes }: Measured): string {
 
 function machine(): string {
   const all = cpus();
+  const [load = Number.NaN] = loadavg();
   const model = all[0]?.model.trim() ?? '';
-  return `${all.length} cores (${model || 'unnamed'}), Linux ${release()}, Node ${process.versions.node}`;
+  return `${all.length} cores (${model || 'unnamed'}), Linux ${release()}, Node ${process.versions.node}, load average ${load.toFixed(1)} at the end`;
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -29,7 +29,8 @@ function service(name: string, more: Partial<Service> = {}): Service {
 }
 
 function world(services: readonly Service[], more: Partial<World> = {}): World {
-  return { services, pools, loadBalancerClass: undefined, intended: new Map(), ...more };
+  const base = { services, pools, nodes: [], loadBalancerClass: undefined, intended: new Map() };
+  return { ...base, ...more };
 }
 
 function perform(services: readonly Service[], more: Partial<World> = {}): Service[] {
@@ -115,6 +116,15 @@ describe('plan()', () => {
     const internal = service('i', { type: 'ClusterIP', clusterIps: ['192.0.2.1'] });
     const [write] = plan(world([other, internal, service('a')])).writes;
     assert.equal(write?.vip, '192.0.2.2');
+  });
+
+  test('passes over the addresses of nodes', () => {
+    const node = { name: 'n1', uid: 'u', labels: {}, addresses: ['192.0.2.0', '192.0.2.1'] };
+    const { writes } = plan(world([service('a')], { nodes: [node] }));
+    assert.deepEqual(
+      writes.map(({ vip }) => vip),
+      ['192.0.2.2'],
+    );
   });
 
   test('takes only Services of its class', () => {

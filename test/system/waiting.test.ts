@@ -56,8 +56,14 @@ async function missingInstallation(lab: Lab, node: Node): Promise<void> {
     agent,
     /^the API server knows no ipaddresspools\.leasehold\.dev: apply deploy\/crds\.yaml; trying again$/,
   );
+  const metric = 'leasehold_watch_up{kind="pools"} 0';
+  const url = 'http://127.0.0.1:7475/metrics';
+  await until('a metric says so too', async () => {
+    const text = await run('curl', ['-sf', url], { netns: node.netns });
+    return text.includes(`${metric}\n`) && text.includes('leasehold_member 0\n');
+  });
   await lab.install();
-  await joined(node);
+  await joined(agent, node);
   assert.equal(await health(node, 'ready'), 0);
   await endsInOrder(agent);
 }
@@ -70,7 +76,7 @@ async function missingNode(lab: Lab, node: Node): Promise<void> {
   );
   const n7: KubeObject = { apiVersion: 'v1', kind: 'Node', metadata: { name: 'n7' } };
   await lab.apply(n7);
-  await joined(node);
+  await joined(agent, node);
   await endsInOrder(agent);
   await lab.controlPlane.api.delete(n7);
 }
@@ -119,25 +125,24 @@ async function missingServer(lab: Lab, node: Node): Promise<void> {
   assert.equal(await health(node, 'live'), 0);
   assert.equal(await health(node, 'ready'), 1);
   lab.controlPlane.startPart('kube-apiserver');
-  await joined(node);
+  await joined(agent, node);
   assert.equal(await health(node, 'ready'), 0);
   await endsInOrder(agent);
 }
 
 async function member(lab: Lab, node: Node, ...flags: readonly string[]): Promise<Daemon> {
   const agent = await lab.agent(node, ...flags);
-  try {
-    await joined(node);
-  } catch (e) {
-    console.log(agent.process.output());
-    throw e;
-  }
+  await joined(agent, node);
   return agent;
 }
 
-async function joined(node: Node): Promise<void> {
-  const what = 'the agent is ready';
-  await until(what, async () => (await health(node, 'ready')) === 0, { timeout: 40_000 });
+async function joined(agent: Daemon, node: Node): Promise<void> {
+  const isReady = async () => (await health(node, 'ready')) === 0;
+  try {
+    await until('the agent is ready', isReady, { timeout: 40_000 });
+  } catch (cause) {
+    throw new Error(`${agent.name} is not ready; its log:\n${agent.process.output()}`, { cause });
+  }
 }
 
 /** Exit code of `leasehold health` on the node. */
