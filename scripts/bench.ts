@@ -24,7 +24,7 @@ import { aimTable, type Measured, report, verdicts } from '../test/bench/report.
 const SETTLE_MS = 10_000;
 const HELP = `npm run bench -- [--rounds N] [--interval MS] [--nodes N] [--services N] [--rest SECONDS] [--json FILE] [--write]
   --rounds N      requests to each of the three targets (3000)
-  --interval MS   between two requests, whichever their target (10: 100 a second)
+  --interval MS   between two requests to one target (10: 100 a second to each)
   --nodes N       nodes of the lab (3)
   --services N    Services of type LoadBalancer (300)
   --rest SECONDS  how long API writes and processor time at rest are counted (30)
@@ -74,7 +74,7 @@ async function bench(): Promise<void> {
   const [vip = ''] = cluster.vips;
   const { node, agent } = await ownerOf(cluster, programs, vip);
   const pace = { rounds: count('rounds'), intervalMs: count('interval') };
-  const seconds = Math.ceil((pace.rounds * pace.intervalMs * 3) / 1000);
+  const seconds = Math.ceil((pace.rounds * pace.intervalMs) / 1000);
   say(`probing ${vip} and its two rivals on ${node.name} for ${seconds} s`);
   const { result: targets, cpu: probed } = await cpuWhile(cluster, () =>
     probeAll(cluster, programs, { node, vip }, pace),

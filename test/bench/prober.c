@@ -1,6 +1,6 @@
 /*
- * The stop-watch of `npm run bench`: sends one ARP request per interval, to its targets in a random order that is drawn
- * anew for every round, so that the machine's noise meets all of them alike; a random part of each interval passes first,
+ * The stop-watch of `npm run bench`: sends one ARP request per interval to each of its targets, in a random order drawn
+ * anew for every round, so that the machine's noise meets all of them alike; a random part of its share of the interval passes first,
  * so that nobody's timers keep step with it. A line per request on standard output:
  *
  *   TARGET NANOSECONDS MAC WIRE   answered: time on CLOCK_MONOTONIC from before send() to after recv(), and the time until the
@@ -111,7 +111,7 @@ static void print_answer(const struct answer *answer, const char *what, int64_t 
   printf("\n");
 }
 
-/* Sends one request, waits for its answer, and for the rest of the interval for one too many. */
+/* Sends one request, waits for its answer, and for the rest of its share of the interval for one too many. */
 static void ask(struct in_addr sender, struct in_addr target, int64_t end) {
   unsigned char frame[42] = {0};
   memset(frame, 0xff, 6);
@@ -153,7 +153,8 @@ int main(int argc, char **argv) {
   }
   open_link(argv[1]);
   long rounds = atol(argv[3]);
-  int64_t interval = atoll(argv[4]) * 1000;
+  /* Each target is asked once an interval: the slot of one request is its share of it. */
+  int64_t share = atoll(argv[4]) * 1000 / count;
   srandom((unsigned)now(CLOCK_REALTIME));
   int64_t slot = now(CLOCK_MONOTONIC);
   for (long round = 0; round < rounds; round++) {
@@ -164,8 +165,8 @@ int main(int argc, char **argv) {
       targets[j] = swap;
     }
     for (int i = 0; i < count; i++) {
-      sleep_until(slot + random() % (interval / 2));
-      slot += interval;
+      sleep_until(slot + random() % (share / 2));
+      slot += share;
       ask(sender, targets[i], slot);
       if (now(CLOCK_MONOTONIC) > slot) slot = now(CLOCK_MONOTONIC);
     }

@@ -60,7 +60,7 @@ export function report(run: Measured): string {
     aimTable(run),
     '## An ARP answer',
     `Microseconds from before send() to after recv() in a C program on a client, one request per ` +
-      `${run.intervalMs} ms, the three targets interleaved in random order, all on one link of one node. ` +
+      `${run.intervalMs} ms to each of three targets, interleaved in random order, all on one link of one node. ` +
       'Like the agent, the C responder sees every ARP request of the link. "On the wire" is until the ' +
       "client's kernel had the answer, without the waking up of the prober.",
     latencyTable(run),
