@@ -77,6 +77,12 @@ export async function runAgent(
       election.leave();
     }
     const decision = turn(deps, options, parts);
+    if (decision?.fatal !== undefined) {
+      // Whoever has not noticed yet holds authority for at most so long: nobody may claim before.
+      log.error({}, `${decision.fatal} Answering has stopped; this agent ends to start anew`);
+      await clock.sleep(options.timing.takerPatience);
+      throw new Error(decision.fatal);
+    }
     if (leaveBy !== undefined) {
       if (decision === undefined || decision.left) break;
       if (clock.now() >= leaveBy) {

@@ -46,7 +46,7 @@ export function choose(
     }
   }
   if (me === undefined || state.draining) return { wanted: keep, ring, moves, wakeAt: FOREVER };
-  const wait = coldStartEnd(state, demand, speakers, keep.size + claimed.size, now);
+  const wait = startWaitEnd(state, demand, speakers, keep.size + claimed.size, now);
   if (wait !== undefined) return { wanted: keep, ring, moves, wakeAt: wait };
   const seats = seatsOf(state, demand, speakers, keep, claimed);
   const placed = place(seats, speakers.size, ring.order);
@@ -132,19 +132,26 @@ function seatsOf(
 
 /**
  * Cold start: with no claim anywhere, wait until every node that could own a VIP has an agent with a
- * link, or 5 s; else the first agent up would take all VIPs and keep them. Undefined: no need to wait.
+ * link, or 5 s; else the first agent up would take all VIPs and keep them. With claims, a new process
+ * waits for nodes without any Lease. Undefined: no need to wait.
  */
-function coldStartEnd(
+function startWaitEnd(
   state: ElectionState,
   demand: Demand,
   speakers: ReadonlyMap<NodeName, Candidate>,
   claims: number,
   now: Instant,
 ): Instant | undefined {
-  const end = add(state.memberSince, COLD_START_MS);
-  if (claims > 0 || now >= end) return undefined;
+  const { firstMemberAt = now, timing } = state;
+  // A new process has not seen what existed before it. Where a node has no Lease at all, they may have
+  // been deleted while it was cut off and answering: it has stopped after takerPatience.
+  const end = add(firstMemberAt, claims > 0 ? timing.takerPatience : COLD_START_MS);
+  if (now >= end) return undefined;
   const isExpected = (node: NodeName) => !demand.excluded.has(node) && demand.nodes.has(node);
-  const isHere = (node: NodeName) => (speakers.get(node)?.links.length ?? 0) > 0;
+  const isHere = (node: NodeName) =>
+    claims > 0
+      ? node === state.self.node || state.view.has(node)
+      : (speakers.get(node)?.links.length ?? 0) > 0;
   for (const { adverts } of demand.vips.values()) {
     for (const { nodes } of adverts) {
       for (const node of nodes) if (isExpected(node) && !isHere(node)) return end;

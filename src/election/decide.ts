@@ -3,9 +3,9 @@ import { add, FOREVER, type Instant } from '../instant.ts';
 import type { PublishedLink, Vip } from '../model.ts';
 import { choose } from './choose.ts';
 import type { Demand } from './eligible.ts';
-import { blockers, sameContent } from './events.ts';
+import { blockers, recommitted, sameContent } from './events.ts';
 import type { Claim, Claims, Heartbeat } from './records.ts';
-import { sent } from './register.ts';
+import { sent, undecided } from './register.ts';
 import {
   type ClaimsContent,
   committedContent,
@@ -51,13 +51,15 @@ export interface Decision {
   readonly wakeAt: Instant;
   /** The node has left: nothing is answered and the release is committed. */
   readonly left: boolean;
+  /** Why this process cannot go on and must be started anew. */
+  readonly fatal: string | undefined;
 }
 
 /** Decides from the present state what to do at `now`. Pure: the same input gives the same decision. */
 export function decide(before: ElectionState, world: World, now: Instant): Decision {
   const alive =
-    before.phase === 'member' && now >= before.authUntil
-      ? lapse(before, 'its lease ran out')
+    before.phase === 'member' && (now >= before.authUntil || before.wentBack)
+      ? lapse(before, 'its lease ran out', now)
       : before;
   const chosen = chosenState(alive, world, now);
   const beating = withHeartbeat(chosen.state, world, now);
@@ -75,6 +77,9 @@ export function decide(before: ElectionState, world: World, now: Instant): Decis
     moves: alive.moves.concat(chosen.moves),
     wakeAt: Math.min(wakeAt(state, now), chosen.wakeAt) as Instant,
     left: hasLeft(state, world),
+    fatal: state.wentBack
+      ? 'The API server went back to an older revision: was etcd restored from a backup?'
+      : undefined,
   };
 }
 
@@ -128,10 +133,12 @@ function withClaims(
   // I5: the next incarnation is not announced while a wire may still answer under the last one.
   if (state.claims.committed === 0 && world.held.size > 0) return idle;
   const content = contentOf(state, world);
-  if (sameContent(committedContent(state), content)) return idle;
+  // An attempt that may still commit is written over, whatever it said: until then nothing is certain.
+  const settledAlready = undecided(state.claims).length === 0;
+  if (settledAlready && sameContent(committedContent(state), content)) return idle;
   const write = state.write + 1;
   return {
-    state: { ...state, write, claims: sent(state.claims, write, content, now) },
+    state: recommitted({ ...state, write, claims: sent(state.claims, write, content, now) }),
     write: {
       base: state.claims.base,
       record: { kind: 'claims', ...stamp(state, write), ...content },
@@ -161,7 +168,8 @@ function withListing(
 ): { state: ElectionState; token: number | undefined } {
   const idle = { state, token: undefined };
   if (state.listing !== undefined || now < state.nextListAt) return idle;
-  const joining = state.phase === 'reading' && world.held.size === 0 && !state.draining;
+  const left = state.draining && state.incarnation === 0;
+  const joining = state.phase === 'reading' && world.held.size === 0 && !left;
   const refused = state.heartbeat.refused || state.claims.refused;
   const echoLost =
     state.unseenSince !== undefined && now - state.unseenSince >= echoPatience(state);
@@ -170,6 +178,7 @@ function withListing(
   const listing = {
     token,
     forWrite: state.claims.committed,
+    newest: state.newest,
     published: committedContent(state)?.fences ?? new Set(),
   };
   // After an echo was looked for, the next look waits as long again.
@@ -182,7 +191,7 @@ function needsBarrier(state: ElectionState): boolean {
   if (state.phase !== 'member') return false;
   const fences = committedContent(state)?.fences;
   for (const id of state.verdicts.provisional.keys()) {
-    if (fences?.has(id) === true && state.barrier < state.claims.committed) return true;
+    if (fences?.has(id) === true) return true;
   }
   for (const [vip, write] of state.claimedAt) {
     if (state.active.has(vip) || !state.wanted.has(vip)) continue;
@@ -214,7 +223,8 @@ function wakeAt(state: ElectionState, now: Instant): number {
 
 function hasLeft(state: ElectionState, world: World): boolean {
   if (!state.draining || world.held.size > 0) return false;
-  if (state.phase === 'reading') return true;
+  // After a lapse the claims of the last incarnation still stand: they are written off first.
+  if (state.incarnation === 0) return true;
   const content = committedContent(state);
   return content?.draining === true && content.vips.size === 0;
 }

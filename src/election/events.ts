@@ -1,7 +1,7 @@
 import { add, type Instant } from '../instant.ts';
 import type { NodeName, Vip } from '../model.ts';
 import { type IncarnationId, incarnationId, type LeaseCut } from './records.ts';
-import { openRegister, seenBack, settled, type WriteOutcome } from './register.ts';
+import { openRegister, seenBack, settled, undecided, type WriteOutcome } from './register.ts';
 import {
   type ClaimsContent,
   committedContent,
@@ -12,21 +12,27 @@ import {
 } from './state.ts';
 import { contactGap } from './timing.ts';
 import { buried, confirmed, standing } from './verdict.ts';
-import { claimsCount, observe, type Peer, restarted, type View } from './view.ts';
+import { observe, type Peer, restarted, type View } from './view.ts';
 
 /** After a write or a LIST that failed, the next one waits this long. */
 const RETRY_MS = 100;
+/**
+ * A wire ends with its agent, but a frame that it let pass may take until then (A2): a successor on the
+ * same host voids the claims of a predecessor that did not release them no sooner.
+ */
+const LAST_FRAME_MS = 250;
 
 /** The state after the watch showed `cut`. */
 export function watched(state: ElectionState, cut: LeaseCut, now: Instant): ElectionState {
   const view = observe(state.view, cut, state.self.node, now);
   const seen: ElectionState = {
     ...state,
+    newest: newer(cut.revision, state.newest),
     view: buried(view, state.verdicts, cut),
     lastClaimants: claimants(state.lastClaimants, state.view, view),
   };
   if (seen.phase === 'reading') return seen;
-  if (isFenced(seen)) return lapse(seen, 'fenced by another node');
+  if (isFenced(seen)) return lapse(seen, 'fenced by another node', now);
   return ownSeen(seen, cut, now);
 }
 
@@ -41,7 +47,9 @@ export function listed(
   const seen = watched(state, cut, now);
   if (listing === undefined || listing.token !== token) return seen;
   const idle = { ...seen, listing: undefined };
-  if (idle.phase === 'reading') return state.phase === 'reading' ? joined(idle, cut) : idle;
+  // I7 would refuse everything from now on, and nobody would hear of anybody: only a new start helps.
+  if (cut.revision < listing.newest) return { ...idle, wentBack: true };
+  if (idle.phase === 'reading') return state.phase === 'reading' ? joined(idle, cut, now) : idle;
   const verdicts = confirmed(idle.verdicts, idle.view, listing.published);
   const barrier = Math.max(idle.barrier, listing.forWrite);
   return activated({ ...idle, verdicts, barrier }, listing.forWrite, cut.revision);
@@ -68,7 +76,6 @@ export function heartbeatSettled(
       return { ...state, heartbeat, unseenSince: unseen ? (state.unseenSince ?? now) : undefined };
     }
     case 'conflict':
-      return { ...state, heartbeat };
     case 'failed': {
       // Soon again: an API server that is back should find us within a fraction of the interval.
       const retryAt = add(now, Math.min(RETRY_MS, state.timing.renewInterval / 4));
@@ -87,7 +94,7 @@ export function claimsSettled(
 ): ElectionState {
   if (state.claims.inFlight !== write) return state;
   const claims = settled(state.claims, write, outcome);
-  const nextClaimsAt = outcome.kind === 'failed' ? add(now, RETRY_MS) : state.nextClaimsAt;
+  const nextClaimsAt = outcome.kind === 'committed' ? state.nextClaimsAt : add(now, RETRY_MS);
   return recommitted({ ...state, claims, nextClaimsAt });
 }
 
@@ -102,8 +109,9 @@ function ownSeen(state: ElectionState, cut: LeaseCut, now: Instant): ElectionSta
   const node = state.self.node;
   const heartbeat = seenBack(state.heartbeat, cut.heartbeats.get(node), cut.revision, self);
   const claims = seenBack(state.claims, cut.claims.get(node), cut.revision, self);
-  if (heartbeat === 'foreign') return lapse(state, 'its heartbeat lease was changed by others');
-  if (claims === 'foreign') return lapse(state, 'its claims lease was changed by others');
+  if (heartbeat === 'foreign')
+    return lapse(state, 'its heartbeat lease was changed by others', now);
+  if (claims === 'foreign') return lapse(state, 'its claims lease was changed by others', now);
   const next = recommitted({ ...state, heartbeat, claims });
   return heartbeat.seen > state.heartbeat.seen ? echoed(next, now) : next;
 }
@@ -121,18 +129,24 @@ function echoed(state: ElectionState, now: Instant): ElectionState {
     unseenSince: state.heartbeat.committed > state.heartbeat.seen ? now : undefined,
     view: gap ? restarted(state.view, now) : state.view,
     phase: now < authUntil ? 'member' : state.phase,
-    memberSince: state.phase === 'member' ? state.memberSince : now,
+    firstMemberAt: state.firstMemberAt ?? now,
   };
 }
 
 /** The LIST that a join needs: takes over our Leases as they are stored, under the next incarnation. */
-function joined(state: ElectionState, cut: LeaseCut): ElectionState {
+function joined(state: ElectionState, cut: LeaseCut, now: Instant): ElectionState {
   const node = state.self.node;
   const heartbeat = cut.heartbeats.get(node);
   const claims = cut.claims.get(node);
   const known = [state.incarnation, heartbeat?.record.incarnation, claims?.record.incarnation];
   const others = [...state.view.values()].map((peer) => peer.claims?.joined ?? 0);
   const own = claims?.record.joined ?? state.joined;
+  const { bootId, session } = state.self;
+  const orphaned =
+    claims !== undefined &&
+    claims.record.bootId === bootId &&
+    claims.record.session !== session &&
+    claims.record.vips.size > 0;
   return {
     ...state,
     phase: 'writing',
@@ -140,16 +154,22 @@ function joined(state: ElectionState, cut: LeaseCut): ElectionState {
     joined: own > 0 ? own : Math.max(0, ...others) + 1,
     heartbeat: openRegister(heartbeat?.revision ?? cut.unreadable.get(`heartbeat/${node}`)),
     claims: openRegister(claims?.revision ?? cut.unreadable.get(`claims/${node}`)),
+    nextClaimsAt: orphaned ? add(now, LAST_FRAME_MS) : state.nextClaimsAt,
     barrier: 0,
   };
 }
 
-/** Which VIPs stand committed, after the claims register may have moved on. */
-function recommitted(state: ElectionState): ElectionState {
+/**
+ * Which VIPs stand committed, after the claims register has moved on: those of the newest committed
+ * write that no undecided attempt gives up, since that one may commit at any moment.
+ */
+export function recommitted(state: ElectionState): ElectionState {
   const content = committedContent(state);
   if (content === undefined) return state;
   const claimedAt = new Map<Vip, number>();
+  const pending = undecided(state.claims);
   for (const vip of content.vips.keys()) {
+    if (pending.some(({ vips }) => !vips.has(vip))) continue;
     claimedAt.set(vip, state.claimedAt.get(vip) ?? state.claims.committed);
   }
   return { ...state, claimedAt };
@@ -178,9 +198,10 @@ export function blockers(state: ElectionState, vip: Vip): readonly NodeName[] {
 }
 
 function mayHold(peer: Peer, vip: Vip): boolean {
-  // Claims are written before the heartbeat, so somebody deleted or spoilt what it claims.
-  if (peer.claims === undefined) return true;
-  return claimsCount(peer) && peer.claims.vips.has(vip);
+  // Claims are written before the heartbeat of their incarnation. Where they are absent or older,
+  // somebody edited or deleted them, and nobody can tell what it claims.
+  if (peer.claims === undefined || peer.claims.incarnation < peer.incarnation) return true;
+  return peer.claims.vips.has(vip);
 }
 
 /** A fence on the incarnation that we are, or are about to be: it retires whatever state it is in (I6). */
@@ -213,6 +234,11 @@ function claimants(
     for (const vip of peer.claims?.vips.keys() ?? []) next.set(vip, node);
   }
   return next;
+}
+
+function newer(a: bigint, b: bigint): bigint {
+  if (a > b) return a;
+  return b;
 }
 
 /** Whether two contents would be stored alike. */

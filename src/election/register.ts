@@ -97,12 +97,22 @@ export function seenBack<T>(
   if (register.base !== undefined && stored.revision < register.base) return register;
   const { record } = stored;
   const ours = record.session === self.session && record.incarnation === self.incarnation;
-  if (!ours || !register.attempts.has(record.write)) {
-    // What the join's LIST found is the predecessor's, and ours to overwrite.
-    return stored.revision === register.base ? { ...register, refused: false } : 'foreign';
+  // What the join's LIST found is the predecessor's, and ours to overwrite.
+  if (stored.revision === register.base && !(ours && register.attempts.has(record.write))) {
+    return { ...register, refused: false };
   }
+  if (!ours || !register.attempts.has(record.write)) return 'foreign';
+  // A write of ours at another revision than the one it got: somebody edited it and kept the stamp.
+  if (record.write === register.committed && stored.revision !== register.base) return 'foreign';
   const known = advanced(register, record.write, stored.revision);
   return { ...known, seen: Math.max(register.seen, record.write), refused: false };
+}
+
+/** Attempts of which nobody knows whether they will still commit: newer than the newest that did. */
+export function undecided<T>(register: Register<T>): readonly T[] {
+  return [...register.attempts]
+    .filter(([write]) => write > register.committed)
+    .map(([, attempt]) => attempt.content);
 }
 
 function advanced<T>(register: Register<T>, write: number, revision: bigint): Register<T> {

@@ -1,4 +1,4 @@
-import { type Instant, NEVER } from '../instant.ts';
+import { add, type Instant, NEVER } from '../instant.ts';
 import type { NodeName, PublishedLink, Vip } from '../model.ts';
 import { type Ring, ringOf } from './rank.ts';
 import type { Claim, IncarnationId, LeaseStamp } from './records.ts';
@@ -6,6 +6,9 @@ import { openRegister, type Register } from './register.ts';
 import type { Timing } from './timing.ts';
 import { NO_VERDICTS, type Verdicts } from './verdict.ts';
 import type { View } from './view.ts';
+
+/** Pause between the end of an incarnation and the LIST that begins the next. */
+const REJOIN_MS = 50;
 
 /** Who this agent process is: constant over its life. */
 export interface Self {
@@ -42,6 +45,8 @@ export interface Listing {
   readonly token: number;
   /** Newest claims write that was committed when it began. */
   readonly forWrite: number;
+  /** Newest revision heard of when it began. */
+  readonly newest: bigint;
   /** Fences that were committed when it began. */
   readonly published: ReadonlySet<IncarnationId>;
 }
@@ -70,7 +75,12 @@ export interface ElectionState {
   readonly authUntil: Instant;
   /** Send time of the newest own heartbeat that was seen back. */
   readonly provenAt: Instant;
-  readonly memberSince: Instant;
+  /** When this process became a member for the first time. */
+  readonly firstMemberAt: Instant | undefined;
+  /** Newest revision heard of. */
+  readonly newest: bigint;
+  /** A linearizable LIST was older than that: the API server was restored from a backup. */
+  readonly wentBack: boolean;
   readonly view: View;
   readonly verdicts: Verdicts;
   /** VIPs that we claim or want to. */
@@ -108,7 +118,9 @@ export function initialState(self: Self, timing: Timing): ElectionState {
     barrier: 0,
     authUntil: NEVER,
     provenAt: NEVER,
-    memberSince: NEVER,
+    firstMemberAt: undefined,
+    newest: 0n,
+    wentBack: false,
     view: new Map(),
     verdicts: NO_VERDICTS,
     wanted: new Map(),
@@ -125,7 +137,7 @@ export function initialState(self: Self, timing: Timing): ElectionState {
  * The state after this node lost its authority: nothing is owned or claimed, and the next incarnation
  * starts by reading. What it has seen of others, its fences and its verdicts stay (I5, I6).
  */
-export function lapse(state: ElectionState, reason: string): ElectionState {
+export function lapse(state: ElectionState, reason: string, now: Instant): ElectionState {
   const stopped = [...state.active.keys()].map((vip) => ({
     vip,
     from: state.self.node,
@@ -138,7 +150,8 @@ export function lapse(state: ElectionState, reason: string): ElectionState {
     heartbeat: openRegister(undefined),
     claims: openRegister(undefined),
     nextHeartbeatAt: NEVER,
-    nextListAt: NEVER,
+    // Not at once: two agents under one name would drive each other round at the API server's pace.
+    nextListAt: add(now, REJOIN_MS),
     nextClaimsAt: NEVER,
     unseenSince: undefined,
     listing: undefined,

@@ -56,6 +56,11 @@ export function claimsCount(peer: Peer): peer is Peer & { readonly claims: Claim
   return peer.claims !== undefined && incarnationId(peer.claims) === peer.identity;
 }
 
+/** The same write at a new revision: not its writer's doing, and nobody can tell what it claims. */
+function isEdited(known: Claims | undefined, record: Claims): boolean {
+  return known?.session === record.session && known.write === record.write;
+}
+
 function withHeartbeat(
   peer: Peer | undefined,
   stored: Stored<Heartbeat> | undefined,
@@ -104,5 +109,11 @@ function withClaims(
     };
   }
   if (stored.revision <= peer.claimsRevision) return peer;
-  return { ...peer, claims: stored.record, claimsRevision: stored.revision };
+  const { record, revision } = stored;
+  const claims = isEdited(peer.claims, record) ? undefined : record;
+  const seen = { ...peer, claims, claimsRevision: revision };
+  if (peer.beat !== DELETED || record.incarnation <= peer.incarnation) return seen;
+  // The heartbeat of this incarnation came and went unseen: what was judged is the one before it.
+  const identity = incarnationId(record);
+  return { ...seen, identity, incarnation: record.incarnation, seenAt: now };
 }

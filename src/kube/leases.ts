@@ -61,9 +61,9 @@ export async function listLeases(
   namespace: string,
   call: LeaseCall,
 ): Promise<LeaseList> {
-  // Without a resourceVersion the server must answer from etcd's latest state, not from its cache.
-  const query = { labelSelector: SELECTOR };
-  const answer = await api.request({ path: pathOf(namespace), query, lane: 'lease', ...call });
+  // Without a resourceVersion the server must answer with etcd's latest state. Without the selector, a
+  // Lease whose label somebody removed is still seen: its writer restores it, the others know of it.
+  const answer = await api.request({ path: pathOf(namespace), lane: 'lease', ...call });
   if (!answer.ok) return { kind: 'failed', failure: answer };
   const items = isRecord(answer.body) ? answer.body['items'] : undefined;
   if (!Array.isArray(items) || revisionOf(answer.body) === 0n) {

@@ -31,6 +31,8 @@ export interface ClockSources {
 const UPTIME_RESOLUTION_MS = 10;
 /** A clock whose reading does not move must not hang the start. */
 const MAX_CALIBRATION_MS = 50;
+/** Readings further apart than this were interrupted. */
+const TIGHT_MS = 2;
 /** Wall time is read in whole milliseconds and slewed by less than 0.1 %: more is a jump. */
 const WALL_JUMP_MS = 5;
 /**
@@ -105,18 +107,24 @@ export function bootTime(sources: ClockSources): BootTime {
   };
 }
 
-/** An upper bound of boot time minus monotonic time, tight to the duration of two readings. */
+/** An upper bound of boot time minus monotonic time, tight to `TIGHT_MS`. */
 function calibrate({ monotonic, uptime }: ClockSources): number {
   const start = monotonic();
   let before = start;
-  const first = uptime();
+  let previous = uptime();
   for (;;) {
     const beforeThis = monotonic();
     const reading = uptime();
-    // The tick to `reading` fell between the start of the previous reading and now.
-    if (reading !== first) return reading - before;
-    if (beforeThis - start > MAX_CALIBRATION_MS) return reading + UPTIME_RESOLUTION_MS - beforeThis;
+    const after = monotonic();
+    // The tick to `reading` fell between the start of the previous reading and now. A pause of this
+    // process in between would move the clock by as much, and for good: the next tick will do.
+    if (reading !== previous && after - before < TIGHT_MS) return reading - before;
+    const isTight = after - beforeThis < TIGHT_MS;
+    if (isTight && beforeThis - start > MAX_CALIBRATION_MS) {
+      return reading + UPTIME_RESOLUTION_MS - beforeThis;
+    }
     before = beforeThis;
+    previous = reading;
   }
 }
 

@@ -130,3 +130,23 @@ test('sleep() ends early when the signal aborts, and at once if it has', async (
 test('wallTime() is RFC 3339 with microseconds, as a Lease has it', () => {
   assert.match(systemClock().wallTime(), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/);
 });
+
+test('a process that is paused while it measures its clock does not keep the error', () => {
+  let monotonic = 1000;
+  let readings = 0;
+  const sources = {
+    monotonic: () => {
+      monotonic += 0.01;
+      return monotonic;
+    },
+    wall: () => monotonic,
+    uptime: () => {
+      readings += 1;
+      if (readings === 3) monotonic += 180;
+      return Math.floor((monotonic + 500) / 10) * 10;
+    },
+  };
+  const { now } = bootTime(sources);
+  const ahead = now() - monotonic - 500;
+  assert.ok(ahead >= 0 && ahead < 2, `${ahead} ms ahead`);
+});
