@@ -109,7 +109,7 @@ export function bootTime(sources: ClockSources): BootTime {
 
 /** An upper bound of boot time minus monotonic time, tight to `TIGHT_MS`. */
 function calibrate({ monotonic, uptime }: ClockSources): number {
-  const start = monotonic();
+  let start = monotonic();
   let before = start;
   let previous = uptime();
   for (;;) {
@@ -119,8 +119,8 @@ function calibrate({ monotonic, uptime }: ClockSources): number {
     // The tick to `reading` fell between the start of the previous reading and now. A pause of this
     // process in between would move the clock by as much, and for good: the next tick will do.
     if (reading !== previous && after - before < TIGHT_MS) return reading - before;
-    const isTight = after - beforeThis < TIGHT_MS;
-    if (isTight && beforeThis - start > MAX_CALIBRATION_MS) {
+    if (after - before >= TIGHT_MS) start = after;
+    else if (beforeThis - start > MAX_CALIBRATION_MS) {
       return reading + UPTIME_RESOLUTION_MS - beforeThis;
     }
     before = beforeThis;
