@@ -2,8 +2,10 @@
  * The long series of faults: `npm run faults -- --case crash --runs 20`. Runs each case on whoever
  * owns the VIP, with the judge attached, and prints min / median / max.
  */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { machine } from '../test/bench/machine.ts';
 import {
   FAULT_CASES,
   type FaultCase,
@@ -13,6 +15,18 @@ import {
 import { startRunningLab } from '../test/lab/running-lab.ts';
 import { spreadOf, tableLines } from '../test/lab/tables.ts';
 
+const HELP = `npm run faults -- [--case NAME]... [--runs N] [--nodes N] [--profile P]
+                 [--json FILE] [--read FILE] [--write] [--verbose]
+  --case NAME   ${FAULT_CASES.map(({ name }) => name).join(', ')} (all)
+  --runs N      runs of each case (5)
+  --json FILE   every result, as JSON
+  --read FILE   reports results of an earlier run instead of making new ones
+  --write       writes the summary to docs/faults.md
+  --verbose     the owner's timeline of every run, not only of odd ones`;
+
+/** The acceptance figure of the lease half: takerPatience, a write and a barrier. */
+const LONGEST_MS = 3300;
+
 const { values } = parseArgs({
   options: {
     case: { type: 'string', multiple: true },
@@ -20,63 +34,97 @@ const { values } = parseArgs({
     nodes: { type: 'string', default: '3' },
     profile: { type: 'string', default: 'standard' },
     json: { type: 'string' },
+    read: { type: 'string' },
+    write: { type: 'boolean', default: false },
     verbose: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
   },
 });
 
-const names = FAULT_CASES.map(({ name }) => name);
-const cases = (values.case ?? names).map((name): FaultCase => {
+if (values.help) {
+  console.log(HELP);
+} else {
+  const cases = (values.case ?? FAULT_CASES.map(({ name }) => name)).map(caseNamed);
+  const results =
+    values.read === undefined ? await series(cases, runs()) : readResults(values.read);
+  if (values.json !== undefined)
+    writeFileSync(values.json, `${JSON.stringify(results, null, 2)}\n`);
+  const rows = summary(results);
+  console.log(`\nLongest time without an answer to ARP, ${values.nodes} nodes, ${values.profile}:`);
+  console.log(tableLines(rows).join('\n'));
+  if (values.write) writeFileSync(join(import.meta.dirname, '../docs/faults.md'), page(rows));
+}
+
+function caseNamed(name: string): FaultCase {
   const found = FAULT_CASES.find((each) => each.name === name);
-  if (found === undefined) {
-    console.error(`faults: no case '${name}': there are ${names.join(', ')}`);
-    process.exit(1);
-  }
-  return found;
-});
-const runs = Number(values.runs);
-if (!Number.isInteger(runs) || runs < 1) {
-  console.error(`faults: --runs takes a whole number of at least 1: it is '${values.runs}'`);
+  if (found !== undefined) return found;
+  return refuse(`no case '${name}': there are ${FAULT_CASES.map((each) => each.name).join(', ')}`);
+}
+
+function runs(): number {
+  const count = Number(values.runs);
+  if (Number.isInteger(count) && count > 0) return count;
+  return refuse(`--runs takes a whole number above 0: it is '${values.runs}'`);
+}
+
+function refuse(reason: string): never {
+  console.error(`faults: ${reason}`);
   process.exit(1);
 }
 
-const results: FaultResult[] = [];
-await using running = await startRunningLab({
-  nodes: Number(values.nodes),
-  agentFlags: ['--profile', values.profile],
-});
-await running.lab.service({ name: 'faults', backends: running.lab.backends });
-const vip = await running.lab.vip('faults');
-for (const fault of cases) {
-  console.log(`${fault.name}: ${fault.what}`);
-  for (let index = 1; index <= runs; index += 1) {
-    const result = await runFault(running, fault, vip);
-    results.push(result);
-    console.log(`  ${String(index).padStart(3)}/${runs}  ${told(result)}`);
-    const odd = result.doubled > 0 || result.stale > 0 || result.longestUnansweredMs > 3300;
-    if (values.verbose || odd) for (const line of result.timeline) console.log(`        ${line}`);
+async function series(cases: readonly FaultCase[], count: number): Promise<FaultResult[]> {
+  const results: FaultResult[] = [];
+  await using running = await startRunningLab({
+    nodes: Number(values.nodes),
+    agentFlags: ['--profile', values.profile],
+  });
+  await running.lab.service({ name: 'faults', backends: running.lab.backends });
+  const vip = await running.lab.vip('faults');
+  for (const fault of cases) {
+    console.log(`${fault.name}: ${fault.what}`);
+    for (let index = 1; index <= count; index += 1) {
+      const result = await runFault(running, fault, vip);
+      results.push(result);
+      console.log(`  ${String(index).padStart(3)}/${count}  ${told(result)}`);
+      if (values.verbose || isOdd(result)) {
+        for (const line of result.timeline) console.log(`        ${line}`);
+      }
+    }
   }
+  return results;
 }
-const table = [
-  ['case', 'runs', 'min ms', 'median ms', 'max ms', 'doubled', 'stale', 'UDP lost', 'UDP sent'],
-  ...cases.map(({ name }) =>
-    summary(
-      name,
-      results.filter((result) => result.case === name),
-    ),
-  ),
-];
-console.log(`\nLongest time without an answer to ARP, ${values.nodes} nodes, ${values.profile}:`);
-console.log(tableLines(table).join('\n'));
-if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(results, null, 2)}\n`);
+
+function readResults(file: string): FaultResult[] {
+  return JSON.parse(readFileSync(file, 'utf8'));
+}
+
+function isOdd(result: FaultResult): boolean {
+  return result.doubled > 0 || result.stale > 0 || result.longestUnansweredMs > LONGEST_MS;
+}
 
 function told(result: FaultResult): string {
   const { owner, successor = 'nobody', longestUnansweredMs, doubled, stale, udpLost } = result;
   const gap = `${longestUnansweredMs.toFixed(0)} ms`.padStart(8);
   const notes = result.complaints.length === 0 ? '' : `  (${result.complaints.join('; ')})`;
-  return `${owner} -> ${successor}  ${gap}  doubled ${doubled}, stale ${stale}, UDP lost ${udpLost}${notes}`;
+  const counts = `doubled ${doubled}, stale ${stale}, UDP lost ${udpLost}`;
+  return `${owner} -> ${successor}  ${gap}  ${counts}${notes}`;
 }
 
-function summary(name: string, of: readonly FaultResult[]): string[] {
+function summary(results: readonly FaultResult[]): string[][] {
+  const head = ['case', 'runs', 'min ms', 'median ms', 'max ms'];
+  const made = FAULT_CASES.filter(({ name }) => results.some((result) => result.case === name));
+  return [
+    [...head, 'doubled', 'stale', 'UDP lost', 'UDP sent'],
+    ...made.map(({ name }) =>
+      row(
+        name,
+        results.filter((result) => result.case === name),
+      ),
+    ),
+  ];
+}
+
+function row(name: string, of: readonly FaultResult[]): string[] {
   const { min, median, max } = spreadOf(of.map((result) => result.longestUnansweredMs));
   const sum = (pick: (result: FaultResult) => number) =>
     String(of.reduce((total, result) => total + pick(result), 0));
@@ -89,4 +137,31 @@ function summary(name: string, of: readonly FaultResult[]): string[] {
     sum((result) => result.udpLost),
     sum((result) => result.udpSent),
   ];
+}
+
+/** docs/faults.md: what was measured, by which command, on what. */
+function page(rows: readonly (readonly string[])[]): string {
+  const [head = [], ...body] = rows;
+  const command = `npm run faults -- --runs ${body[0]?.[1] ?? ''} --nodes ${values.nodes}`;
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  const date = new Date().toISOString().slice(0, 10);
+  return `# Faults
+
+\`${command} --profile ${values.profile} --write\`, ${date}: ${machine()}.
+
+Each run makes the fault on the node that owns the VIP. A client asks for the VIP by ARP every 10 ms and
+sends a UDP datagram through it every 10 ms; the judge reads every frame at every port of the switch.
+*min*, *median* and *max* are of the longest time in a run during which requests went unanswered.
+*doubled* counts requests that two MACs answered; *stale*, frames by which a node that had been stopped
+claimed the VIP after it was woken.
+
+${line(head)}
+${line(head.map(() => '---'))}
+${body.map(line).join('\n')}
+
+${FAULT_CASES.map(({ name, what }) => `- **${name}**: ${what}.`).join('\n')}
+
+In *crash* and *link-down* the node stops forwarding too, so datagrams are lost until the client has
+heard of the next owner. In all others the old owner goes on forwarding for clients that know its MAC.
+`;
 }

@@ -1,5 +1,5 @@
-import { cpus, loadavg, release } from 'node:os';
 import { type Answers, type Spread, spreadOf } from './latency.ts';
+import { machine } from './machine.ts';
 import type { Memory } from './process-cost.ts';
 
 /** One process of an agent: what it holds, and milliseconds of processor time per second. */
@@ -170,13 +170,6 @@ function writeTable({ writes }: Measured): string {
     table(['node', 'writes', 'per second'], rows(writes.perNode)),
     table(['request', 'answered', 'per second'], rows(writes.requests)),
   ].join('\n\n');
-}
-
-function machine(): string {
-  const all = cpus();
-  const [load = Number.NaN] = loadavg();
-  const model = all[0]?.model.trim() ?? '';
-  return `${all.length} cores (${model || 'unnamed'}), Linux ${release()}, Node ${process.versions.node}, load average ${load.toFixed(1)} at the end`;
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -138,7 +138,8 @@ export async function runFault(
   const judge = await startJudge({ ...lab.segment, vips: [vip] });
   const arp = await startProbe({ from: client, kind: 'arp', target: vip, sender: BYSTANDER });
   const udp = await startProbe({ from: client, kind: 'udp', target: vip, port: udpPort });
-  await sleep(500);
+  // Anywhere within a renewal: without chance the runs of a series would all hit the same moment of it.
+  await sleep(500 + Math.random() * 1000);
   const faultAt = judge.mark(`${fault.name} on ${owner.name}`);
   await fault.inject(running, owner);
   await sleep(fault.watchMs);
