@@ -13,6 +13,10 @@ import { type Snapshot, type Store, type StoreHealth, watchStore } from '../kube
 import type { Clock } from '../sys/clock.ts';
 import type { Log } from '../sys/log.ts';
 import { type ClusterDemand, demandOf } from './demand.ts';
+import { paced } from './signal.ts';
+
+/** Changes of Services, endpoints, nodes and the like are looked at no more often than this. */
+const CROWD_MS = 50;
 
 export interface StoresOptions {
   readonly api: KubeApi;
@@ -35,8 +39,14 @@ export interface AgentStores {
 
 /** Starts to follow Services, endpoints, nodes, pools, advertisements and Leases. */
 export function openStores(options: StoresOptions): AgentStores {
+  const onCrowd = paced(options.clock, CROWD_MS, options.onChange);
   const follow = <T>(resource: Resource<T>, lane: Lane): Store<T> =>
-    watchStore({ ...options, resource, lane });
+    watchStore({
+      ...options,
+      resource,
+      lane,
+      onChange: lane === 'lease' ? options.onChange : onCrowd,
+    });
   const leaseStore = follow(electionLeases(options.namespace), 'lease');
   const sources = {
     services: follow(services, 'general'),

@@ -27,19 +27,25 @@ export interface LinkWatch {
  */
 export async function watchLinks({ clock, log }: { clock: Clock; log: Log }): Promise<LinkWatch> {
   const callbacks = new Set<() => void>();
-  let netlink = openNetlink(log);
+  // Two sockets: a change that is told in the middle of a dump would tear the dump apart.
+  const events = openNetlink(log);
+  for (const group of ['LINK', 'IPV4_IFADDR', 'IPV6_IFADDR'] as const) {
+    events?.addMembership(group);
+  }
+  let dumper = openNetlink(log);
   let links: readonly Link[] = [];
   let reading = false;
   let again = false;
 
   const readAll = async () => {
-    if (netlink === undefined) return scanLinks();
+    dumper ??= openNetlink(log);
+    if (dumper === undefined) return scanLinks();
     try {
-      return await dumpLinks(netlink);
+      return await dumpLinks(dumper);
     } catch (error) {
-      log.warn({ error }, 'netlink has failed; links are read from sysfs every 2 s from now on');
-      netlink.socket.close();
-      netlink = undefined;
+      log.warn({ error }, 'a dump of the links by netlink has failed; they were read from sysfs');
+      dumper.socket.close();
+      dumper = undefined;
       return scanLinks();
     }
   };
@@ -59,8 +65,8 @@ export async function watchLinks({ clock, log }: { clock: Clock; log: Log }): Pr
   // The messages do not say whether something came or went: each means only that something is
   // different.
   const settle = settler(clock, refresh);
-  netlink?.on('message', settle);
-  netlink?.on('invalid', settle);
+  events?.on('message', settle);
+  events?.on('invalid', settle);
   await refresh();
   const poll = clock.every(POLL_MS, refresh);
   return {
@@ -72,7 +78,8 @@ export async function watchLinks({ clock, log }: { clock: Clock; log: Log }): Pr
     close() {
       poll.close();
       callbacks.clear();
-      netlink?.socket.close();
+      events?.socket.close();
+      dumper?.socket.close();
     },
   };
 }
@@ -97,9 +104,6 @@ function openNetlink(log: Log): RtNetlink | undefined {
       recvBufferSize: 1 << 20,
       sendBufferSize: 1 << 16,
     });
-    for (const group of ['LINK', 'IPV4_IFADDR', 'IPV6_IFADDR'] as const) {
-      netlink.addMembership(group);
-    }
     // A full receive buffer (ENOBUFS) means lost messages, which the poll makes up for.
     netlink.socket.on('error', (error) => log.debug({ error }, 'netlink reported an error'));
     return netlink;

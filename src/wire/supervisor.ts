@@ -62,6 +62,8 @@ interface Running {
   readonly process: WireProcess;
   readonly liveness: Liveness;
   readonly exited: Promise<void>;
+  /** It was killed: only its end is waited for. */
+  killed: boolean;
   readyAt: Instant | undefined;
   tables: SentTables;
   suspectSince: Instant | null;
@@ -106,9 +108,11 @@ export function superviseWire(options: WireOptions): WireSupervisor {
       running = startWire(options, orders, ended);
       return;
     }
+    if (running.killed) return;
     const patience = running.readyAt !== undefined ? ANSWER_PATIENCE_MS : START_PATIENCE_MS;
     if (isHung(running.liveness, patience, now)) {
       log.warn({ link, patience }, 'the wire does not answer; it is killed and replaced');
+      running.killed = true;
       running.process.kill();
     } else if (running.readyAt !== undefined) {
       sendPermit(running, orders);
@@ -173,6 +177,7 @@ function startWire(
     process: new WireProcess({ link, entry }, hear, end),
     liveness: startCount(clock.now()),
     exited,
+    killed: false,
     readyAt: undefined,
     tables: NOTHING_SENT,
     suspectSince: null,

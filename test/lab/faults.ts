@@ -1,6 +1,7 @@
 import { dataLink, dataPlug, ip, type Network, podRoutes } from './network.ts';
 import { run } from './run.ts';
 import type { Node } from './types.ts';
+import { until } from './until.ts';
 
 /** Which way between a node and the API packets are lost. */
 export type Direction = 'both' | 'to-api' | 'from-api';
@@ -24,8 +25,11 @@ export class Faults {
    */
   async crash(node: Node): Promise<void> {
     await ip(this.#switch, [`link set ${node.port} down`, `link set ${node.managementPort} down`]);
-    const pids = (await run('ip', ['netns', 'pids', node.netns])).split('\n').filter(Boolean);
-    for (const pid of pids) kill(Number(pid));
+    await until(`nothing runs on ${node.name} any more`, async () => {
+      const pids = (await run('ip', ['netns', 'pids', node.netns])).split('\n').filter(Boolean);
+      for (const pid of pids) kill(Number(pid));
+      return pids.length === 0;
+    });
   }
 
   /** Power on again: the links come back. Programs are started again by `Lab.restore`. */

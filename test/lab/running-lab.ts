@@ -11,6 +11,8 @@ export interface RunningLabOptions extends LabOptions {
   readonly pool?: string;
   /** More flags for every agent. */
   readonly agentFlags?: readonly string[];
+  /** What is to happen when the controller runs and the agents do not yet. */
+  readonly beforeAgents?: (lab: Lab) => Promise<void>;
 }
 
 /** A lab with Leasehold installed and at work: controller, one agent on each node, one pool. */
@@ -127,6 +129,7 @@ export async function startRunningLab(options: RunningLabOptions = {}): Promise<
     const spec = { addresses: [options.pool ?? POOL] };
     await lab.apply({ ...resource('IPAddressPool'), spec });
     await lab.apply({ ...resource('L2Advertisement'), spec: {} });
+    await options.beforeAgents?.(lab);
     await Promise.all(lab.nodes.map((node) => running.startAgent(node)));
     return running;
   } catch (error) {
