@@ -8,6 +8,11 @@ import type { NodeName } from '../model.ts';
 const VNODES = 100;
 /** Orders remembered by one ring. */
 const MEMORY_LIMIT = 20_000;
+/** All pairs of 32 speakers. */
+const PAIRS_LIMIT = 496;
+
+/** Rings of two: to build one takes 0.4 ms, and every contested VIP asks for one. */
+const pairs = new Map<string, Ring>();
 
 /** The order of a fixed set of nodes for any key. */
 export interface Ring {
@@ -40,5 +45,15 @@ export function ringOf(nodes: Iterable<NodeName>): Ring {
  * points after the key, whoever else stands on it: so any two nodes agree on it without agreeing on a set.
  */
 export function outranks(a: NodeName, b: NodeName, key: string): boolean {
-  return ringOf([a, b]).order(key)[0] === a;
+  return pairOf(a, b).order(key)[0] === a;
+}
+
+function pairOf(a: NodeName, b: NodeName): Ring {
+  const name = a < b ? `${a}/${b}` : `${b}/${a}`;
+  const known = pairs.get(name);
+  if (known !== undefined) return known;
+  if (pairs.size >= PAIRS_LIMIT) pairs.clear();
+  const pair = ringOf([a, b]);
+  pairs.set(name, pair);
+  return pair;
 }

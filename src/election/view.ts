@@ -6,6 +6,7 @@ import {
   type IncarnationId,
   incarnationId,
   type LeaseCut,
+  type LeaseStamp,
   type Stored,
 } from './records.ts';
 
@@ -19,10 +20,12 @@ export interface Peer {
   readonly seenAt: Instant;
   readonly heartbeatRevision: bigint;
   /**
-   * Its newest claims lease. Kept when the object is deleted: its writer may still be answering.
-   * Undefined, while the heartbeat exists: nobody can tell what it claims.
+   * Its newest claims lease. Undefined if that was deleted, spoilt or edited: its writer may still be
+   * answering, and nobody can tell for what.
    */
   readonly claims: Claims | undefined;
+  /** Session and number of the newest claims write seen, readable or not: it is its writer's but once. */
+  readonly claimsWrite: string;
   readonly claimsRevision: bigint;
 }
 
@@ -56,9 +59,8 @@ export function claimsCount(peer: Peer): peer is Peer & { readonly claims: Claim
   return peer.claims !== undefined && incarnationId(peer.claims) === peer.identity;
 }
 
-/** The same write at a new revision: not its writer's doing, and nobody can tell what it claims. */
-function isEdited(known: Claims | undefined, record: Claims): boolean {
-  return known?.session === record.session && known.write === record.write;
+function writeOf({ session, write }: LeaseStamp): string {
+  return `${session}.${write}`;
 }
 
 function withHeartbeat(
@@ -77,10 +79,11 @@ function withHeartbeat(
   return {
     identity: incarnationId(stored.record),
     incarnation: stored.record.incarnation,
-    beat: `${stored.record.session}.${stored.record.write}`,
+    beat: writeOf(stored.record),
     seenAt: now,
     heartbeatRevision: stored.revision,
     claims: peer?.claims,
+    claimsWrite: peer?.claimsWrite ?? '',
     claimsRevision: peer?.claimsRevision ?? 0n,
   };
 }
@@ -93,9 +96,10 @@ function withClaims(
 ): Peer | undefined {
   const stored = cut.claims.get(claimant);
   if (stored === undefined) {
-    const spoilt = peer && cut.unreadable.get(`claims/${claimant}`);
-    if (peer === undefined || spoilt === undefined || spoilt <= peer.claimsRevision) return peer;
-    return { ...peer, claims: undefined, claimsRevision: spoilt };
+    // Spoilt or deleted: what it held last may never have been seen here.
+    const lostAt = cut.unreadable.get(`claims/${claimant}`) ?? cut.revision;
+    if (peer === undefined || lostAt <= peer.claimsRevision) return peer;
+    return { ...peer, claims: undefined, claimsRevision: lostAt };
   }
   if (peer === undefined) {
     return {
@@ -105,13 +109,16 @@ function withClaims(
       seenAt: now,
       heartbeatRevision: cut.revision,
       claims: stored.record,
+      claimsWrite: writeOf(stored.record),
       claimsRevision: stored.revision,
     };
   }
   if (stored.revision <= peer.claimsRevision) return peer;
   const { record, revision } = stored;
-  const claims = isEdited(peer.claims, record) ? undefined : record;
-  const seen = { ...peer, claims, claimsRevision: revision };
+  const claimsWrite = writeOf(record);
+  // The same write at a new revision: not its writer's doing, and nobody can tell what it claims.
+  const claims = claimsWrite === peer.claimsWrite ? undefined : record;
+  const seen = { ...peer, claims, claimsWrite, claimsRevision: revision };
   if (peer.beat !== DELETED || record.incarnation <= peer.incarnation) return seen;
   // The heartbeat of this incarnation came and went unseen: what was judged is the one before it.
   const identity = incarnationId(record);

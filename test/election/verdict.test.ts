@@ -5,6 +5,7 @@ import { checkedTiming } from '../../src/election/timing.ts';
 import { confirmed, judged, NO_VERDICTS, standing } from '../../src/election/verdict.ts';
 import { observe, restarted, type View } from '../../src/election/view.ts';
 import { instant } from '../../src/instant.ts';
+import { HandNode, HandPeer } from '../support/sim-hand.ts';
 
 const timing = checkedTiming('standard');
 
@@ -75,4 +76,21 @@ test('deletion is not expiry: the patience starts when the lease was seen to be 
   assert.equal(judged(NO_VERDICTS, gone, fresh, timing, instant(4000)).fences.size, 0);
   const late = { provenAt: instant(4900) };
   assert.equal(judged(NO_VERDICTS, gone, late, timing, instant(5000)).fences.size, 1);
+});
+
+test('I6: silence counts only from when our own contact came back, though authority never ended', () => {
+  const node = new HandNode(['n1', 'n2'], []);
+  const peer = new HandPeer(node.leases);
+  peer.claim(1, []);
+  peer.beat(1);
+  node.pass(1000);
+  const lastContact = node.state.provenAt;
+  node.now = lastContact + 1400;
+  node.settle();
+  const regained = node.now;
+  assert(node.state.phase === 'member' && node.state.incarnation === 1);
+  node.pass(timing.takerPatience - 50);
+  assert.equal(node.state.verdicts.fences.size, 0, 'judged by a silence that it could not hear');
+  node.pass(100);
+  assert.deepEqual([...node.state.verdicts.fences], ['n2/b/1'], `${node.now - regained} ms later`);
 });

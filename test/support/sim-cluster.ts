@@ -1,58 +1,34 @@
-import { type Decision, decide, type LeaseWrite } from '../../src/election/decide.ts';
 import type { Demand, VipDemand } from '../../src/election/eligible.ts';
-import {
-  asked,
-  claimsSettled,
-  heartbeatSettled,
-  listed,
-  listFailed,
-  watched,
-} from '../../src/election/events.ts';
-import type { Claims, Heartbeat } from '../../src/election/records.ts';
-import type { WriteOutcome } from '../../src/election/register.ts';
-import { type ElectionState, initialState, type Move } from '../../src/election/state.ts';
 import type { Timing } from '../../src/election/timing.ts';
-import { type Instant, instant } from '../../src/instant.ts';
-import type { PublishedLink } from '../../src/model.ts';
 import { seededRandom } from './random.ts';
-import { SimLeases } from './sim-leases.ts';
+import { SimAgent } from './sim-agent.ts';
+import { SimApi } from './sim-api.ts';
+import type { SimLeases } from './sim-leases.ts';
+import { answeredBy, localTime, SIM_LINKS, type SimNode } from './sim-node.ts';
+import { SimQueue } from './sim-queue.ts';
 
-const LINKS: readonly PublishedLink[] = [
-  { name: 'data0', mac: '02:00:00:00:00:01', subnets: ['192.0.2.0/24'] },
-];
+/** Clock rates differ by just under the 1 % of A1. */
+const RATES = [1, 0.9905, 1.0095];
+/** A wire notices the death of its agent within this time. */
+const GHOST_MS = 200;
+const RESTART_MS = 100;
 
-/** One simulated node: the production election, and a wire that obeys its last table. */
-export interface SimNode {
-  readonly name: string;
-  state: ElectionState;
-  /** Crashed: does nothing any more. */
-  up: boolean;
-  /** Stopped (SIGSTOP): wakes at this time; its clock and the others' go on. */
-  stoppedUntil: number;
-  apiCutUntil: number;
-  watchLagMs: number;
-  /** What its wire has in force: the table, and the permission to use it. */
-  table: ReadonlyMap<string, bigint>;
-  until: number;
-  held: ReadonlySet<string>;
-  moves: Move[];
-  left: boolean;
-  links: readonly PublishedLink[];
+/** Two nodes that answer for one VIP at the same time. */
+export interface Overlap {
+  readonly vip: string;
+  readonly nodes: readonly [SimNode, SimNode];
 }
 
 /** Nodes, their API server and the time, all from one seed in one thread. */
 export class SimCluster {
-  readonly leases = new SimLeases();
-  readonly nodes = new Map<string, SimNode>();
+  readonly nodes: ReadonlyMap<string, SimNode>;
   readonly random: () => number;
-  now = 1000;
-  /** Whether requests are sometimes slow and answers sometimes lost. */
-  api: 'reliable' | 'flaky' = 'reliable';
-  demand: Demand;
+  readonly api: SimApi;
+  readonly #queue = new SimQueue();
   readonly #timing: Timing;
-  #queue: { at: number; order: number; run: () => void }[] = [];
-  #order = 0;
+  readonly #demand: Demand;
   #sessions = 0;
+  #startsHeldUntil = 0;
 
   constructor(
     seed: number,
@@ -61,29 +37,18 @@ export class SimCluster {
   ) {
     this.random = seededRandom(seed);
     this.#timing = timing;
-    this.demand = demandFor(nodes, vips);
+    this.#demand = demandFor(nodes, vips);
+    this.nodes = new Map(nodes.map((name, i) => [name, newNode(name, seed + i, this.#demand)]));
+    this.api = new SimApi(this.#queue, this.random, this.nodes);
     for (const name of nodes) this.start(name);
   }
 
-  start(name: string): void {
-    this.#sessions += 1;
-    const self = { node: name, bootId: 'boot', session: `s${this.#sessions}` };
-    const node: SimNode = {
-      name,
-      state: initialState(self, this.#timing),
-      up: true,
-      stoppedUntil: 0,
-      apiCutUntil: 0,
-      watchLagMs: 0,
-      table: new Map(),
-      until: 0,
-      held: new Set(),
-      moves: [],
-      left: false,
-      links: LINKS,
-    };
-    this.nodes.set(name, node);
-    this.#tick(node);
+  get now(): number {
+    return this.#queue.now;
+  }
+
+  get leases(): SimLeases {
+    return this.api.leases;
   }
 
   node(name: string): SimNode {
@@ -92,151 +57,170 @@ export class SimCluster {
     return node;
   }
 
-  /** Nodes whose wire would answer for the VIP at this moment, were a request to arrive. */
+  agent(name: string): SimAgent {
+    const { agent } = this.node(name);
+    if (agent === undefined) throw new RangeError(`no agent runs on '${name}'`);
+    return agent;
+  }
+
+  /** Runs for so long, calling `check` after everything that happens. */
+  run(ms: number, check: () => void = () => {}): void {
+    const end = this.now + ms;
+    while (this.#queue.step(end)) check();
+    check();
+  }
+
+  after(ms: number, run: () => void): void {
+    this.#queue.after(ms, run);
+  }
+
+  /** Starts an agent where none runs. */
+  start(name: string): void {
+    const node = this.node(name);
+    if (node.agent !== undefined) return;
+    if (this.now < this.#startsHeldUntil) {
+      this.after(this.#startsHeldUntil - this.now, () => this.start(name));
+      return;
+    }
+    this.#sessions += 1;
+    const agent = new SimAgent({
+      queue: this.#queue,
+      random: this.random,
+      node,
+      api: this.api,
+      timing: this.#timing,
+      session: `s${this.#sessions}`,
+      onEnd: (why) => {
+        this.#bury(node, agent, 0);
+        if (why === 'fatal') this.after(RESTART_MS, () => this.start(name));
+      },
+    });
+    node.agent = agent;
+    this.api.relist(node, this.random() * 10);
+  }
+
+  /** No agent starts for so long. */
+  holdStarts(ms: number): void {
+    this.#startsHeldUntil = this.now + ms;
+  }
+
+  /** The agent dies; its wire notices a moment later. */
+  kill(name: string): void {
+    const node = this.node(name);
+    if (node.agent === undefined) return;
+    node.agent.kill();
+    this.#bury(node, node.agent, this.random() * GHOST_MS);
+  }
+
+  /** The host dies, and everything on it; it can be started anew. */
+  crash(name: string): void {
+    const node = this.node(name);
+    if (node.agent !== undefined) {
+      node.agent.kill();
+      this.#bury(node, node.agent, 0);
+    }
+    node.ghosts = [];
+    node.boot += 1;
+    node.offset = -node.rate * this.now;
+    node.stoppedUntil = 0;
+    node.agentStoppedUntil = 0;
+  }
+
+  /** Agent and wire are stopped; their clock is not. */
+  stop(node: SimNode, ms: number): void {
+    node.stoppedUntil = Math.max(node.stoppedUntil, this.now + ms);
+    this.after(node.stoppedUntil - this.now, () => {});
+  }
+
+  /** The virtual machine is frozen together with its clock. */
+  freeze(node: SimNode, ms: number): void {
+    if (this.now < node.stoppedUntil) return;
+    this.stop(node, ms);
+    node.offset -= ms * node.rate;
+    node.thawedAt = node.stoppedUntil;
+  }
+
+  /** The cluster asks for something else; every node learns of it in its own time. */
+  exclude(names: readonly string[]): void {
+    const demand = { ...this.#demand, excluded: new Set(names) };
+    for (const node of this.nodes.values()) {
+      this.after(this.random() * 20, () => {
+        node.demand = demand;
+        node.agent?.raise();
+      });
+    }
+  }
+
+  setLinks(node: SimNode, links: SimNode['links']): void {
+    node.links = links;
+    node.agent?.raise();
+  }
+
+  /** Nodes that would answer for the VIP at this moment, were a request to arrive. */
   answerers(vip: string): string[] {
     return [...this.nodes.values()]
-      .filter((node) => node.up && this.now >= node.stoppedUntil)
-      .filter((node) => node.table.has(vip) && this.now < node.until)
+      .filter((node) => answeredBy(node, this.now).includes(vip))
       .map((node) => node.name);
   }
 
-  /** Runs for so long, calling `check` after every event. */
-  run(ms: number, check: () => void = () => {}): void {
-    const end = this.now + ms;
-    for (;;) {
-      const index = this.#earliest();
-      const next = this.#queue[index];
-      if (next === undefined || next.at > end) break;
-      this.#queue.splice(index, 1);
-      this.now = Math.max(this.now, next.at);
-      next.run();
-      check();
-    }
-    this.now = end;
-  }
-
-  crash(name: string): void {
-    this.node(name).up = false;
-  }
-
-  leave(name: string): void {
-    const node = this.node(name);
-    node.state = asked(node.state);
-  }
-
-  #earliest(): number {
-    let best = 0;
-    for (let i = 1; i < this.#queue.length; i += 1) {
-      const a = this.#queue[i];
-      const b = this.#queue[best];
-      if (a && b && (a.at < b.at || (a.at === b.at && a.order < b.order))) best = i;
-    }
-    return best;
-  }
-
-  #after(ms: number, run: () => void): void {
-    this.#order += 1;
-    this.#queue.push({ at: this.now + ms, order: this.#order, run });
-  }
-
-  /** Runs on the node, later if it is stopped, never if it has crashed or was replaced. */
-  #on(node: SimNode, ms: number, run: () => void): void {
-    this.#after(ms, () => {
-      if (!node.up || this.nodes.get(node.name) !== node) return;
-      if (this.now < node.stoppedUntil) {
-        this.#on(node, node.stoppedUntil - this.now, run);
-      } else run();
-    });
-  }
-
-  #tick(node: SimNode): void {
-    this.#on(node, 5 + this.random() * 5, () => {
-      if (node.left) return;
-      this.#turn(node);
-      this.#tick(node);
-    });
-  }
-
-  #turn(node: SimNode): void {
-    const now = instant(this.now);
-    const { held, links } = node;
-    const world = { demand: this.demand, links, held, suspectSince: undefined };
-    const decision = decide(node.state, world, now);
-    node.state = decision.state;
-    node.moves.push(...decision.moves);
-    node.left = decision.left;
-    this.#wire(node, decision);
-    for (const write of [decision.heartbeat, decision.claims]) {
-      if (write !== undefined) this.#write(node, write);
-    }
-    if (decision.list !== undefined) this.#list(node, decision.list);
-  }
-
-  /** The table reaches the wire a moment later, and its acknowledgement comes back after that. */
-  #wire(node: SimNode, { active, until }: Decision): void {
-    node.held = new Set([...node.held, ...active.keys()]);
-    this.#on(node, this.random() * 3, () => {
-      node.table = active;
-      node.until = until ?? 0;
-      this.#on(node, this.random() * 3, () => {
-        node.held = new Set([...node.table.keys(), ...node.state.active.keys()]);
-      });
-    });
-  }
-
-  #write(node: SimNode, write: LeaseWrite<Heartbeat | Claims>): void {
-    const number = write.record.write;
-    const settle = (outcome: WriteOutcome, now: Instant) => {
-      const settled = write.record.kind === 'heartbeat' ? heartbeatSettled : claimsSettled;
-      node.state = settled(node.state, number, outcome, now);
-    };
-    let answered = false;
-    const slow = this.#unlucky(0.02) ? this.random() * 3000 : 0;
-    this.#after(2 + this.random() * 8 + slow, () => {
-      if (this.now < node.apiCutUntil) return;
-      const outcome = this.leases.commit(write);
-      this.#publish();
-      if (this.#unlucky(0.01)) return;
-      this.#on(node, 1 + this.random() * 4, () => {
-        if (answered) return;
-        answered = true;
-        settle(outcome, instant(this.now));
-      });
-    });
-    this.#on(node, this.#timing.requestTimeout, () => {
-      if (answered) return;
-      answered = true;
-      settle({ kind: 'failed' }, instant(this.now));
-    });
-  }
-
-  #unlucky(share: number): boolean {
-    return this.api === 'flaky' && this.random() < share;
-  }
-
-  /** Every node's watch sees the new state after its own delay, in order or not: revisions tell. */
-  #publish(): void {
-    const cut = this.leases.cut();
+  /** The first breach of G1 at this moment. */
+  overlap(): Overlap | undefined {
+    const seen = new Map<string, SimNode>();
     for (const node of this.nodes.values()) {
-      this.#on(node, 1 + this.random() * 5 + node.watchLagMs, () => {
-        if (this.now < node.apiCutUntil) return;
-        node.state = watched(node.state, cut, instant(this.now));
-      });
+      for (const vip of answeredBy(node, this.now)) {
+        const other = seen.get(vip);
+        if (other !== undefined && other !== node) return { vip, nodes: [other, node] };
+        seen.set(vip, node);
+      }
     }
+    return undefined;
   }
 
-  #list(node: SimNode, token: number): void {
-    this.#on(node, 2 + this.random() * 5, () => {
-      const cut = this.leases.cut();
-      const cutOff = this.now < node.apiCutUntil;
-      this.#on(node, cutOff ? this.#timing.requestTimeout : 1 + this.random() * 5, () => {
-        const now = instant(this.now);
-        node.state = cutOff
-          ? listFailed(node.state, token, now)
-          : listed(node.state, token, cut, now);
-      });
-    });
+  /** One line for each node, to read after a failure. */
+  describe(): string {
+    return [...this.nodes.values()].map((node) => lineOf(node, this.now)).join('\n');
   }
+
+  #bury(node: SimNode, { wire }: SimAgent, ghostMs: number): void {
+    const until = Math.max(this.now, node.stoppedUntil) + ghostMs;
+    node.agent = undefined;
+    const others = node.ghosts.filter((ghost) => ghost.until > this.now);
+    node.ghosts = ghostMs > 0 ? [...others, { wire, until }] : others;
+    this.after(until - this.now, () => wire.end());
+  }
+}
+
+function newNode(name: string, seed: number, demand: Demand): SimNode {
+  return {
+    name,
+    rate: RATES[seed % RATES.length] ?? 1,
+    offset: (seed % 7) * 100_000,
+    boot: 1,
+    stoppedUntil: 0,
+    agentStoppedUntil: 0,
+    apiCutUntil: 0,
+    deafUntil: 0,
+    watchLostUntil: 0,
+    watchLagMs: 0,
+    wireSlowUntil: 0,
+    thawedAt: Number.NEGATIVE_INFINITY,
+    links: SIM_LINKS,
+    demand,
+    agent: undefined,
+    ghosts: [],
+  };
+}
+
+function lineOf(node: SimNode, now: number): string {
+  const { agent, rate, thawedAt } = node;
+  const facts = [`rate ${rate}`, `answers ${answeredBy(node, now).join(' ') || 'nothing'}`];
+  if (agent === undefined) return `${node.name}: no agent, ${facts.join(', ')}`;
+  const { phase, incarnation, authUntil, lapsed, active, wanted, verdicts } = agent.state;
+  facts.push(`${phase} ${incarnation}`, `for ${Math.round(authUntil - localTime(node, now))} ms`);
+  facts.push(`wants ${[...wanted.keys()].join(' ')}`, `owns ${[...active.keys()].join(' ')}`);
+  facts.push(`dead ${[...verdicts.dead].join(' ')}`);
+  if (now - thawedAt < 10_000) facts.push(`thawed ${Math.round(now - thawedAt)} ms ago`);
+  return `${node.name}: ${facts.join(', ')}, last lapse: ${lapsed ?? 'none'}`;
 }
 
 /** A demand in which every node may own every VIP. */

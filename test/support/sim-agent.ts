@@ -1,0 +1,235 @@
+import assert from 'node:assert/strict';
+import { type Decision, decide, type LeaseWrite, type World } from '../../src/election/decide.ts';
+import {
+  asked,
+  claimsSettled,
+  heartbeatSettled,
+  listed,
+  listFailed,
+  watched,
+} from '../../src/election/events.ts';
+import type { Claims, Heartbeat, LeaseCut } from '../../src/election/records.ts';
+import { type ElectionState, initialState, type Move } from '../../src/election/state.ts';
+import type { Timing } from '../../src/election/timing.ts';
+import { FOREVER, type Instant, NEVER } from '../../src/instant.ts';
+import type { SimApi } from './sim-api.ts';
+import { localTime, type SimNode, trueSpan } from './sim-node.ts';
+import type { SimQueue } from './sim-queue.ts';
+import { SimWire } from './sim-wire.ts';
+
+const TICK_MS = 50;
+/** From something that happens until the loop looks at it. */
+const LOOP_MS = 3;
+/** Share of the ticks at which an idle agent is asked whether it would act after all. */
+const PEEK_SHARE = 0.1;
+/** A clean shutdown that the API server does not answer ends after this long all the same. */
+const LEAVE_MS = 4500;
+
+export interface AgentDeps {
+  readonly queue: SimQueue;
+  readonly random: () => number;
+  readonly node: SimNode;
+  readonly api: SimApi;
+  readonly timing: Timing;
+  readonly session: string;
+  /** The process has ended by itself: because it has left, or because it cannot go on. */
+  readonly onEnd: (why: 'left' | 'fatal') => void;
+}
+
+/** One agent process: the production election, turned as the production loop turns it. */
+export class SimAgent {
+  state: ElectionState;
+  readonly wire: SimWire;
+  readonly moves: Move[] = [];
+  readonly #deps: AgentDeps;
+  #inbox: LeaseCut | undefined;
+  #wakeAt: Instant = NEVER;
+  /** What the last turn looked at, as long as nothing has happened since. */
+  #idle: World | undefined;
+  #turnPlanned = false;
+  #timers = 0;
+  #suspectSince: Instant | undefined;
+  #life: 'running' | 'ending' | 'ended' = 'running';
+
+  constructor(deps: AgentDeps) {
+    const { node, session, timing } = deps;
+    this.#deps = deps;
+    this.state = initialState({ node: node.name, bootId: `b${node.boot}`, session }, timing);
+    this.wire = new SimWire({ ...deps, onChange: () => this.raise() });
+    this.#tick();
+    this.raise();
+  }
+
+  /** The watch has come to show `cut`. */
+  seen(cut: LeaseCut): void {
+    this.#on(0, () => {
+      this.#inbox = cut;
+      this.raise();
+    });
+  }
+
+  /** SIGTERM. */
+  leave(): void {
+    this.#apply(asked(this.state));
+    this.#on(trueSpan(this.#deps.node, LEAVE_MS), () => this.#endOf('left'));
+  }
+
+  /** The process is gone; its wire does not know yet. */
+  kill(): void {
+    this.#life = 'ended';
+  }
+
+  /** Something has happened: a turn follows. */
+  raise(): void {
+    this.#idle = undefined;
+    if (this.#turnPlanned) return;
+    this.#turnPlanned = true;
+    this.#on(this.#deps.random() * LOOP_MS, () => this.#turn());
+  }
+
+  #turn(): void {
+    this.#turnPlanned = false;
+    if (this.#life === 'ending') return;
+    const now = this.#now();
+    if (this.#inbox !== undefined) this.state = watched(this.state, this.#inbox, now);
+    this.#inbox = undefined;
+    const world = this.#world();
+    const decision = decide(this.state, world, now);
+    this.state = decision.state;
+    this.moves.push(...decision.moves);
+    this.#obey(decision);
+    this.#idle = world;
+    this.#wakeAt = decision.wakeAt;
+    this.#sleep();
+    if (decision.fatal !== undefined) {
+      this.#life = 'ending';
+      const { node, timing } = this.#deps;
+      this.#on(trueSpan(node, timing.takerPatience), () => this.#endOf('fatal'));
+    } else if (decision.left) this.#endOf('left');
+  }
+
+  /** In this order: tables, then writes, then the LIST. */
+  #obey({ active, until, heartbeat, claims, list }: Decision): void {
+    this.wire.setTable([...active.keys()]);
+    if (until === null) this.wire.permit({ until, provenAt: null });
+    for (const write of [heartbeat, claims]) if (write !== undefined) this.#write(write);
+    if (list !== undefined) this.#list(list);
+  }
+
+  #world(): World {
+    const { demand, links } = this.#deps.node;
+    return { demand, links, held: this.wire.held(), suspectSince: this.wire.suspectSince() };
+  }
+
+  #sleep(): void {
+    this.#timers += 1;
+    const timer = this.#timers;
+    if (this.#wakeAt === FOREVER) return;
+    const { node, random } = this.#deps;
+    const ms = trueSpan(node, this.#wakeAt - this.#now()) + 0.01 + random();
+    this.#on(ms, () => {
+      if (timer !== this.#timers) return;
+      // After a freeze with the clock there is still a rest to wait.
+      if (this.#now() < this.#wakeAt) this.#sleep();
+      else this.raise();
+    });
+  }
+
+  #tick(): void {
+    this.#on(TICK_MS, () => {
+      const { phase, authUntil, provenAt } = this.state;
+      const isMember = phase === 'member' && this.#life === 'running';
+      this.wire.permit(isMember ? { until: authUntil, provenAt } : { until: null, provenAt: null });
+      const suspectSince = this.wire.suspectSince();
+      if (suspectSince !== this.#suspectSince) this.raise();
+      this.#suspectSince = suspectSince;
+      if (this.#deps.random() < PEEK_SHARE) this.#peek();
+      this.#tick();
+    });
+  }
+
+  /** What the loop relies on: before `wakeAt`, and with nothing new, there is nothing to do. */
+  #peek(): void {
+    const now = this.#now();
+    if (this.#idle === undefined || now >= this.#wakeAt) return;
+    const { state, heartbeat, claims, list, moves } = decide(this.state, this.#idle, now);
+    const acts = [
+      heartbeat && 'writes its heartbeat',
+      claims && 'writes its claims',
+      list !== undefined && 'lists',
+      moves.length > 0 && 'moves a VIP',
+      state.phase !== this.state.phase && 'changes phase',
+      state.verdicts !== this.state.verdicts && 'judges',
+    ].filter((act) => typeof act === 'string');
+    const early = Math.round(this.#wakeAt - now);
+    assert.deepEqual(
+      acts,
+      [],
+      `${state.self.node} acts ${early} ms before wakeAt with nothing new`,
+    );
+  }
+
+  #write(write: LeaseWrite<Heartbeat | Claims>): void {
+    const { record } = write;
+    const settled = record.kind === 'heartbeat' ? heartbeatSettled : claimsSettled;
+    let pending = true;
+    this.#deps.api.write(this.#deps.node, write, (outcome) => {
+      this.#on(0, () => {
+        if (!pending) return;
+        pending = false;
+        this.#apply(settled(this.state, record.write, outcome, this.#now()));
+      });
+    });
+    this.#onTimeout(() => {
+      if (!pending) return;
+      pending = false;
+      this.#apply(settled(this.state, record.write, { kind: 'failed' }, this.#now()));
+    });
+  }
+
+  #list(token: number): void {
+    let pending = true;
+    this.#deps.api.list(this.#deps.node, (cut) => {
+      this.#on(0, () => {
+        if (!pending) return;
+        pending = false;
+        this.#apply(listed(this.state, token, cut, this.#now()));
+      });
+    });
+    this.#onTimeout(() => {
+      if (!pending) return;
+      pending = false;
+      this.#apply(listFailed(this.state, token, this.#now()));
+    });
+  }
+
+  #onTimeout(run: () => void): void {
+    const { node, timing } = this.#deps;
+    this.#on(trueSpan(node, timing.requestTimeout), run);
+  }
+
+  #apply(state: ElectionState): void {
+    this.state = state;
+    this.raise();
+  }
+
+  #endOf(why: 'left' | 'fatal'): void {
+    this.#life = 'ended';
+    this.#deps.onEnd(why);
+  }
+
+  #now(): Instant {
+    return localTime(this.#deps.node, this.#deps.queue.now);
+  }
+
+  /** Runs in this process: later if it is stopped, never once it is gone. */
+  #on(ms: number, run: () => void): void {
+    const { queue, node } = this.#deps;
+    queue.after(ms, () => {
+      if (this.#life === 'ended') return;
+      const stop = Math.max(node.stoppedUntil, node.agentStoppedUntil);
+      if (queue.now < stop) this.#on(stop - queue.now, run);
+      else run();
+    });
+  }
+}

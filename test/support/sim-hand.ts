@@ -1,0 +1,134 @@
+import { type Decision, decide, type LeaseWrite } from '../../src/election/decide.ts';
+import {
+  asked,
+  claimsSettled,
+  heartbeatSettled,
+  listed,
+  watched,
+} from '../../src/election/events.ts';
+import type { Claims, Heartbeat, LeaseCut } from '../../src/election/records.ts';
+import type { WriteOutcome } from '../../src/election/register.ts';
+import { type ElectionState, initialState } from '../../src/election/state.ts';
+import { checkedTiming } from '../../src/election/timing.ts';
+import { type Instant, instant } from '../../src/instant.ts';
+import type { Vip } from '../../src/model.ts';
+import { demandFor } from './sim-cluster.ts';
+import { SimLeases } from './sim-leases.ts';
+import { SIM_LINKS } from './sim-node.ts';
+
+/** The election of node `n1`, driven by hand: the test says what happens, and in which order. */
+export class HandNode {
+  readonly leases = new SimLeases();
+  state: ElectionState;
+  now = 1000;
+  /** Whether `n1` may own anything. */
+  excluded = false;
+  readonly #nodes: readonly string[];
+  readonly #vips: readonly Vip[];
+
+  constructor(nodes: readonly string[], vips: readonly Vip[], session = 's1') {
+    this.#nodes = nodes;
+    this.#vips = vips;
+    const self = { node: 'n1', bootId: 'b', session };
+    this.state = initialState(self, checkedTiming('standard'));
+  }
+
+  /** One turn. Its wire obeys at once: what is not active is not held. */
+  turn(held: Iterable<Vip> = this.state.active.keys()): Decision {
+    const excluded = new Set(this.excluded ? ['n1'] : []);
+    const demand = { ...demandFor(this.#nodes, this.#vips), excluded };
+    const world = { demand, links: SIM_LINKS, held: new Set(held), suspectSince: undefined };
+    const decision = decide(this.state, world, this.at());
+    this.state = decision.state;
+    return decision;
+  }
+
+  /** The API server carries the write out, and its answer arrives. */
+  carryOut(write: LeaseWrite<Heartbeat | Claims>): void {
+    this.answer(write, this.leases.commit(write));
+  }
+
+  answer({ record }: LeaseWrite<Heartbeat | Claims>, outcome: WriteOutcome): void {
+    const settled = record.kind === 'heartbeat' ? heartbeatSettled : claimsSettled;
+    this.state = settled(this.state, record.write, outcome, this.at());
+  }
+
+  /** The watch is up to date. */
+  watch(): void {
+    this.state = watched(this.state, this.leases.watchCut(), this.at());
+  }
+
+  list(token: number, cut: LeaseCut = this.leases.list()): void {
+    this.state = listed(this.state, token, cut, this.at());
+  }
+
+  leave(): void {
+    this.state = asked(this.state);
+  }
+
+  /** Turns with an API server that answers at once, until nothing is left to do. */
+  settle(): Decision {
+    for (let turns = 0; turns < 30; turns += 1) {
+      const decision = this.turn();
+      const { heartbeat, claims, list } = decision;
+      for (const write of [heartbeat, claims]) if (write !== undefined) this.carryOut(write);
+      this.watch();
+      if (list !== undefined) this.list(list);
+      if (heartbeat === undefined && claims === undefined && list === undefined) return decision;
+      this.now += 1;
+    }
+    return this.turn();
+  }
+
+  /** Lets time pass with an API server that answers at once. */
+  pass(ms: number): void {
+    const end = this.now + ms;
+    while (this.now < end) {
+      this.settle();
+      this.now += 10;
+    }
+  }
+
+  at(): Instant {
+    return instant(this.now);
+  }
+}
+
+/** Another node, `n2`, of which only the Leases are there. */
+export class HandPeer {
+  readonly #leases: SimLeases;
+  readonly #bases = new Map<string, bigint>();
+  #write = 0;
+
+  constructor(leases: SimLeases) {
+    this.#leases = leases;
+  }
+
+  beat(incarnation: number): void {
+    this.#commit({ kind: 'heartbeat', ...this.#stamp(incarnation) });
+  }
+
+  claim(incarnation: number, vips: readonly Vip[]): void {
+    const claim = { reason: 'first claim', from: undefined };
+    this.#commit({
+      kind: 'claims',
+      ...this.#stamp(incarnation),
+      vips: new Map(vips.map((vip) => [vip, claim])),
+      fences: new Set(),
+      joined: 1,
+      draining: false,
+      links: SIM_LINKS,
+    });
+  }
+
+  #stamp(incarnation: number) {
+    this.#write += 1;
+    return { node: 'n2', bootId: 'b', session: 'peer', incarnation, write: this.#write };
+  }
+
+  #commit(record: Heartbeat | Claims): void {
+    const outcome = this.#leases.commit({ base: this.#bases.get(record.kind), record });
+    if (outcome.kind !== 'committed') throw new Error(`${record.kind} of n2: ${outcome.kind}`);
+    this.#bases.set(record.kind, outcome.revision);
+  }
+}

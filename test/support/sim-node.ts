@@ -1,0 +1,66 @@
+import type { Demand } from '../../src/election/eligible.ts';
+import { type Instant, instant } from '../../src/instant.ts';
+import type { PublishedLink } from '../../src/model.ts';
+import type { SimAgent } from './sim-agent.ts';
+import type { SimWire } from './sim-wire.ts';
+
+export const SIM_LINKS: readonly PublishedLink[] = [
+  { name: 'data0', mac: '02:00:00:00:00:01', subnets: ['192.0.2.0/24'] },
+];
+
+/**
+ * One simulated host, its clock and its way to the API server. All times are true ones, in
+ * milliseconds; what runs on the host sees them through `localTime` only.
+ */
+export interface SimNode {
+  readonly name: string;
+  /** Local milliseconds per true one: A1 allows an error of 1 % between any two. */
+  readonly rate: number;
+  /** Local time at true time 0. */
+  offset: number;
+  /** Counted up when the host starts anew. */
+  boot: number;
+  /** Until then nothing runs: SIGSTOP to agent and wire, or the freeze of a virtual machine. */
+  stoppedUntil: number;
+  /** Until then the agent alone is stopped; its wire goes on. */
+  agentStoppedUntil: number;
+  /** Until then neither request nor answer nor event gets through. */
+  apiCutUntil: number;
+  /** Until then requests get through, but no answer and no event. */
+  deafUntil: number;
+  watchLostUntil: number;
+  watchLagMs: number;
+  /** Until then what the agent sends its wire takes up to 190 ms. */
+  wireSlowUntil: number;
+  /** When a freeze ended that stopped the clock too, of which the host so knows nothing. */
+  thawedAt: number;
+  links: readonly PublishedLink[];
+  demand: Demand;
+  agent: SimAgent | undefined;
+  /** Wires whose agent has died, until they notice. */
+  ghosts: readonly Ghost[];
+}
+
+interface Ghost {
+  readonly wire: SimWire;
+  readonly until: number;
+}
+
+/** What the clock of the host shows at the true time `now`. */
+export function localTime(node: SimNode, now: number): Instant {
+  return instant(now * node.rate + node.offset);
+}
+
+/** How long the host takes for `ms` of its own milliseconds. */
+export function trueSpan(node: SimNode, ms: number): number {
+  return ms / node.rate;
+}
+
+/** The VIPs for which a frame of this host could be leaving at the true time `now`. */
+export function answeredBy(node: SimNode, now: number): readonly string[] {
+  if (now < node.stoppedUntil) return [];
+  const local = localTime(node, now);
+  const vips = node.agent === undefined ? [] : node.agent.wire.answered(local);
+  const ghosts = node.ghosts.filter(({ until }) => now < until);
+  return ghosts.length === 0 ? vips : vips.concat(ghosts.flatMap((g) => g.wire.answered(local)));
+}
