@@ -26,7 +26,7 @@ export class SimCluster {
   readonly api: SimApi;
   readonly #queue = new SimQueue();
   readonly #timing: Timing;
-  readonly #demand: Demand;
+  readonly demand: Demand;
   #sessions = 0;
   #startsHeldUntil = 0;
 
@@ -37,8 +37,8 @@ export class SimCluster {
   ) {
     this.random = seededRandom(seed);
     this.#timing = timing;
-    this.#demand = demandFor(nodes, vips);
-    this.nodes = new Map(nodes.map((name, i) => [name, newNode(name, seed + i, this.#demand)]));
+    this.demand = demandFor(nodes, vips);
+    this.nodes = new Map(nodes.map((name, i) => [name, newNode(name, seed + i, this.demand)]));
     this.api = new SimApi(this.#queue, this.random, this.nodes);
     for (const name of nodes) this.start(name);
   }
@@ -142,7 +142,7 @@ export class SimCluster {
 
   /** The cluster asks for something else; every node learns of it in its own time. */
   exclude(names: readonly string[]): void {
-    const demand = { ...this.#demand, excluded: new Set(names) };
+    const demand = { ...this.demand, excluded: new Set(names) };
     for (const node of this.nodes.values()) {
       this.after(this.random() * 20, () => {
         node.demand = demand;

@@ -48,8 +48,8 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   'Lease spoilt': (sim, node) => sim.api.meddle((leases) => leases.spoil(anyKind(sim), node.name)),
   'label removed': (sim, node) =>
     sim.api.meddle((leases) => leases.unlabel(anyKind(sim), node.name)),
-  'claims edited, stamp kept': (sim, node) => editClaims(sim, node),
-  'heartbeat edited, stamp kept': (sim, node) =>
+  'claims edited with its stamp kept': (sim, node) => editClaims(sim, node),
+  'heartbeat edited with its stamp kept': (sim, node) =>
     sim.api.meddle((leases) => leases.editHeartbeat(node.name, 1 + Math.floor(sim.random() * 40))),
   'excluded for an instant': (sim, node) => {
     sim.exclude([node.name]);
@@ -66,15 +66,16 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   },
 };
 
-const NAMES = Object.keys(FAULTS);
-
-/** One fault on one node, both by chance; its description. */
-export function injectFault(sim: SimCluster): string {
-  const name = anyOf(sim, NAMES);
+/** One fault of these on one node, both by chance; what it was. */
+export function injectFault(
+  sim: SimCluster,
+  names: readonly string[],
+): { readonly name: string; readonly text: string } {
+  const name = anyOf(sim, names);
   const node = sim.node(anyOf(sim, [...sim.nodes.keys()]));
   const ms = 100 + sim.random() * 6000;
   FAULTS[name]?.(sim, node, ms);
-  return `${Math.round(sim.now)} ${node.name}: ${name} (${Math.round(ms)} ms)`;
+  return { name, text: `${Math.round(sim.now)} ${node.name}: ${name} (${Math.round(ms)} ms)` };
 }
 
 /**
