@@ -50,18 +50,3 @@ export async function probe(plan: ProbePlan): Promise<ReadonlyMap<string, Answer
 function noAnswers(): Answers {
   return { elapsed: [], wire: [], macs: new Set(), lost: 0, extra: 0 };
 }
-
-/** Order statistics of a sample by nearest rank; not a number if there is none. */
-export interface Spread {
-  readonly min: number;
-  readonly median: number;
-  readonly p99: number;
-  readonly max: number;
-}
-
-export function spreadOf(values: readonly number[]): Spread {
-  const sorted = [...values].sort((a, b) => a - b);
-  const at = (share: number) =>
-    sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
-  return { min: at(0), median: at(0.5), p99: at(0.99), max: at(1) };
-}

@@ -1,4 +1,5 @@
-import { type Answers, type Spread, spreadOf } from './latency.ts';
+import { type Spread, spreadOf } from '../lab/tables.ts';
+import type { Answers } from './latency.ts';
 import { machine } from './machine.ts';
 import type { Memory } from './process-cost.ts';
 
