@@ -142,12 +142,12 @@ function row(name: string, of: readonly FaultResult[]): string[] {
 /** docs/faults.md: what was measured, by which command, on what. */
 function page(rows: readonly (readonly string[])[]): string {
   const [head = [], ...body] = rows;
-  const command = `npm run faults -- --runs ${body[0]?.[1] ?? ''} --nodes ${values.nodes}`;
+  const command = `npm run faults -- --nodes ${values.nodes} --profile ${values.profile}`;
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
   const date = new Date().toISOString().slice(0, 10);
   return `# Faults
 
-\`${command} --profile ${values.profile} --write\`, ${date}: ${machine()}.
+\`${command} --case <case> --runs <runs>\`, ${date}: ${machine()}.
 
 Each run makes the fault on the node that owns the VIP. A client asks for the VIP by ARP every 10 ms and
 sends a UDP datagram through it every 10 ms; the judge reads every frame at every port of the switch.
@@ -161,7 +161,9 @@ ${body.map(line).join('\n')}
 
 ${FAULT_CASES.map(({ name, what }) => `- **${name}**: ${what}.`).join('\n')}
 
-In *crash* and *link-down* the node stops forwarding too, so datagrams are lost until the client has
-heard of the next owner. In all others the old owner goes on forwarding for clients that know its MAC.
+In *crash* and *link-down* the node stops forwarding too, and so does the backend behind it, which the
+EndpointSlice goes on listing: datagrams are lost until the client has heard of the next owner, and for
+the rest of the watch if that one picks the dead backend. In all others the old owner goes on
+forwarding for clients that know its MAC.
 `;
 }
