@@ -142,11 +142,14 @@ function joined(state: ElectionState, cut: LeaseCut, now: Instant): ElectionStat
   const others = [...state.view.values()].map((peer) => peer.claims?.joined ?? 0);
   const own = claims?.record.joined ?? state.joined;
   const { bootId, session } = state.self;
+  const isFirst = state.incarnation === 0;
+  // Without a claims lease nobody can tell: a predecessor's may have been deleted.
   const orphaned =
-    claims !== undefined &&
-    claims.record.bootId === bootId &&
-    claims.record.session !== session &&
-    claims.record.vips.size > 0;
+    claims === undefined
+      ? isFirst
+      : claims.record.bootId === bootId &&
+        claims.record.session !== session &&
+        claims.record.vips.size > 0;
   return {
     ...state,
     phase: 'writing',

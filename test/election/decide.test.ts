@@ -235,7 +235,7 @@ test('cold start counts from the first membership of the process: a lapse does n
   node.pass(1500);
   assert.equal(node.state.incarnation, 2);
   assert.equal(node.state.active.size, 0);
-  node.pass(600);
+  node.pass(900);
   assert.deepEqual([...node.state.active.keys()], [VIP]);
 });
 
@@ -257,4 +257,16 @@ test('an API server that went back in time ends the process', () => {
   assert.match(last?.fatal ?? '', /older revision/);
   assert.equal(last?.until, null);
   assert.equal(last?.active.size, 0);
+});
+
+test('a first process without a claims lease waits 250 ms: a deleted predecessor may have left a wire', () => {
+  const node = new HandNode(['n1'], [VIP]);
+  const { list } = node.turn();
+  assert(list !== undefined);
+  node.list(list);
+  assert.equal(node.turn().claims, undefined);
+  node.now += 249;
+  assert.equal(node.turn().claims, undefined);
+  node.now += 1;
+  assert(node.turn().claims !== undefined);
 });

@@ -74,8 +74,12 @@ export class HandNode {
       for (const write of [heartbeat, claims]) if (write !== undefined) this.carryOut(write);
       this.watch();
       if (list !== undefined) this.list(list);
-      if (heartbeat === undefined && claims === undefined && list === undefined) return decision;
-      this.now += 1;
+      const { phase, nextClaimsAt } = this.state;
+      const isBusy = [heartbeat, claims, list].some((each) => each !== undefined);
+      if (isBusy) this.now += 1;
+      // A process without a claims lease waits for the last frame of a predecessor.
+      else if (phase === 'writing' && nextClaimsAt > this.now) this.now = nextClaimsAt;
+      else return decision;
     }
     return this.turn();
   }
