@@ -142,14 +142,13 @@ function joined(state: ElectionState, cut: LeaseCut, now: Instant): ElectionStat
   const others = [...state.view.values()].map((peer) => peer.claims?.joined ?? 0);
   const own = claims?.record.joined ?? state.joined;
   const { bootId, session } = state.self;
-  const isFirst = state.incarnation === 0;
+  const quietUntil = state.quietUntil ?? add(now, LAST_FRAME_MS);
   // Without a claims lease nobody can tell: a predecessor's may have been deleted.
   const orphaned =
-    claims === undefined
-      ? isFirst
-      : claims.record.bootId === bootId &&
-        claims.record.session !== session &&
-        claims.record.vips.size > 0;
+    claims === undefined ||
+    (claims.record.bootId === bootId &&
+      claims.record.session !== session &&
+      claims.record.vips.size > 0);
   return {
     ...state,
     phase: 'writing',
@@ -157,7 +156,8 @@ function joined(state: ElectionState, cut: LeaseCut, now: Instant): ElectionStat
     joined: own > 0 ? own : Math.max(0, ...others) + 1,
     heartbeat: openRegister(heartbeat?.revision ?? cut.unreadable.get(`heartbeat/${node}`)),
     claims: openRegister(claims?.revision ?? cut.unreadable.get(`claims/${node}`)),
-    nextClaimsAt: orphaned ? add(now, LAST_FRAME_MS) : state.nextClaimsAt,
+    quietUntil,
+    nextClaimsAt: orphaned ? quietUntil : state.nextClaimsAt,
     barrier: 0,
   };
 }

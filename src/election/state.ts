@@ -75,6 +75,8 @@ export interface ElectionState {
   readonly authUntil: Instant;
   /** Send time of the newest own heartbeat that was seen back. */
   readonly provenAt: Instant;
+  /** Until then a wire of a predecessor on this host may still let a frame pass; set by the first join. */
+  readonly quietUntil: Instant | undefined;
   /** When this process became a member for the first time. */
   readonly firstMemberAt: Instant | undefined;
   /** Newest revision heard of. */
@@ -118,6 +120,7 @@ export function initialState(self: Self, timing: Timing): ElectionState {
     barrier: 0,
     authUntil: NEVER,
     provenAt: NEVER,
+    quietUntil: undefined,
     firstMemberAt: undefined,
     newest: 0n,
     wentBack: false,
