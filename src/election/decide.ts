@@ -168,8 +168,8 @@ function withListing(
 ): { state: ElectionState; token: number | undefined } {
   const idle = { state, token: undefined };
   if (state.listing !== undefined || now < state.nextListAt) return idle;
-  const left = state.draining && state.incarnation === 0;
-  const joining = state.phase === 'reading' && world.held.size === 0 && !left;
+  const neverJoins = state.draining && state.incarnation === 0;
+  const joining = state.phase === 'reading' && world.held.size === 0 && !neverJoins;
   const refused = state.heartbeat.refused || state.claims.refused;
   const echoLost =
     state.unseenSince !== undefined && now - state.unseenSince >= echoPatience(state);
