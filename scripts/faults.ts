@@ -2,8 +2,9 @@
  * The long series of faults: `npm run faults -- --case crash --runs 20`. Runs each case on whoever
  * owns the VIP, with the judge attached, and prints min / median / max.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { machine } from '../test/bench/machine.ts';
 import {
@@ -12,16 +13,18 @@ import {
   type FaultResult,
   runFault,
 } from '../test/lab/fault-cases.ts';
-import { startRunningLab } from '../test/lab/running-lab.ts';
+import { type RunningLab, startRunningLab } from '../test/lab/running-lab.ts';
 import { spreadOf, tableLines } from '../test/lab/tables.ts';
 
 const HELP = `npm run faults -- [--case NAME]... [--runs N] [--nodes N] [--profile P]
-                 [--json FILE] [--read FILE] [--write] [--verbose]
+                 [--json FILE] [--read FILE] [--write] [--logs DIR] [--verbose]
   --case NAME   ${FAULT_CASES.map(({ name }) => name).join(', ')} (all)
   --runs N      runs of each case (5)
   --json FILE   every result, as JSON
   --read FILE   reports results of an earlier run instead of making new ones
   --write       writes the summary to docs/faults.md
+  --logs DIR    where the daemons' logs are kept when a run is odd (leasehold-faults in the
+                folder for temporary files)
   --verbose     the owner's timeline of every run, not only of odd ones`;
 
 /** The acceptance figure of the lease half: takerPatience, a write and a barrier. */
@@ -36,6 +39,7 @@ const { values } = parseArgs({
     json: { type: 'string' },
     read: { type: 'string' },
     write: { type: 'boolean', default: false },
+    logs: { type: 'string', default: join(tmpdir(), 'leasehold-faults') },
     verbose: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -76,7 +80,7 @@ async function series(cases: readonly FaultCase[], count: number): Promise<Fault
   const results: FaultResult[] = [];
   await using running = await startRunningLab({
     nodes: Number(values.nodes),
-    agentFlags: ['--profile', values.profile],
+    agentFlags: ['--profile', values.profile, '--log-level', 'debug'],
   });
   await running.lab.service({ name: 'faults', backends: running.lab.backends });
   const vip = await running.lab.vip('faults');
@@ -89,9 +93,21 @@ async function series(cases: readonly FaultCase[], count: number): Promise<Fault
       if (values.verbose || isOdd(result)) {
         for (const line of result.timeline) console.log(`        ${line}`);
       }
+      if (isOdd(result))
+        console.log(`        logs: ${keepLogs(running, `${fault.name}-${index}`)}`);
     }
   }
   return results;
+}
+
+/** What the daemons wrote up to now, their answers from the API server with their times included. */
+function keepLogs({ lab, controller }: RunningLab, name: string): string {
+  const folder = join(values.logs, name);
+  mkdirSync(folder, { recursive: true });
+  const logs = [controller.process.log];
+  for (const node of lab.nodes) logs.push(join(lab.controlPlane.folder, `${node.name}-agent.log`));
+  for (const log of logs) cpSync(log, join(folder, basename(log)));
+  return folder;
 }
 
 function readResults(file: string): FaultResult[] {

@@ -22,7 +22,11 @@ export interface LeasePortOptions {
   readonly timing: Timing;
   readonly clock: Clock;
   /** Hears of every answer, with the failure if it was one; the election itself tries again. */
-  readonly onAnswer: (action: 'write' | 'list', failure: ApiFailure | undefined) => void;
+  readonly onAnswer: (
+    action: 'write' | 'list',
+    ms: number,
+    failure: ApiFailure | undefined,
+  ) => void;
 }
 
 /** The Leases of the election at the API server. */
@@ -31,9 +35,10 @@ export function leasePort(options: LeasePortOptions): LeasePort {
   const timeoutMs = timing.requestTimeout;
   return {
     async write({ base, record }) {
+      const begun = clock.now();
       const lease = encodeLease(record, { ...options, renewTime: clock.wallTime() });
       const result = await writeLease(api, lease, { timeoutMs, base });
-      onAnswer('write', result.kind === 'failed' ? result.failure : undefined);
+      onAnswer('write', clock.now() - begun, result.kind === 'failed' ? result.failure : undefined);
       switch (result.kind) {
         case 'written':
           return { kind: 'committed', revision: result.revision };
@@ -44,8 +49,9 @@ export function leasePort(options: LeasePortOptions): LeasePort {
       }
     },
     async list() {
+      const begun = clock.now();
       const result = await listLeases(api, namespace, { timeoutMs });
-      onAnswer('list', result.kind === 'failed' ? result.failure : undefined);
+      onAnswer('list', clock.now() - begun, result.kind === 'failed' ? result.failure : undefined);
       return result.kind === 'listed' ? result.cut : 'failed';
     },
   };

@@ -38,7 +38,7 @@ export interface AgentMetrics {
   awaited(stores: AgentStores, now: Instant): void;
   moved(move: Move): void;
   /** A Lease request was answered: `failure` says how, if it failed. */
-  leaseAnswered(action: LeaseAction, failure: ApiFailure | undefined): void;
+  leaseAnswered(action: LeaseAction, ms: number, failure: ApiFailure | undefined): void;
   /** When the loop last ticked and last turned, and whether the node has ever been a member. */
   health(): { readonly tickedAt: Instant; readonly joined: boolean };
 }
@@ -88,7 +88,8 @@ export function agentMetrics(metrics: Metrics, log: Log): AgentMetrics {
         planned: /dead|ran out|fenced/.test(reason) ? 'no' : 'yes',
       });
     },
-    leaseAnswered(action, failure) {
+    leaseAnswered(action, ms, failure) {
+      log.debug({ action, ms: Math.round(ms) }, 'the API server answered about Leases');
       const before = failing.get(action);
       if (failure === undefined) {
         failing.delete(action);
