@@ -46,7 +46,8 @@ export function choose(
     }
   }
   if (me === undefined || state.draining) return { wanted: keep, ring, moves, wakeAt: FOREVER };
-  const wait = startWaitEnd(state, demand, speakers, keep.size + claimed.size, now);
+  const claims = keep.size + claimed.size + claimsOfLost(state);
+  const wait = startWaitEnd(state, demand, speakers, claims, now);
   if (wait !== undefined) return { wanted: keep, ring, moves, wakeAt: wait };
   const seats = seatsOf(state, demand, speakers, keep, claimed);
   const placed = place(seats, speakers.size, ring.order);
@@ -96,6 +97,16 @@ function losing(
   return undefined;
 }
 
+/** Number of claims of nodes that were alive while this process watched, and are judged dead. */
+function claimsOfLost(state: ElectionState): number {
+  let claims = 0;
+  for (const peer of state.view.values()) {
+    if (standing(state.verdicts, peer) === 'live' || !peer.wasAlive || !claimsCount(peer)) continue;
+    claims += peer.claims.vips.size;
+  }
+  return claims;
+}
+
 /** The highest-ranked live peer that claims each VIP. */
 function claimedByPeers(state: ElectionState, demand: Demand): ReadonlyMap<Vip, NodeName> {
   const claimed = new Map<Vip, NodeName>();
@@ -132,8 +143,9 @@ function seatsOf(
 
 /**
  * Cold start: with no claim anywhere, wait until every node that could own a VIP has an agent with a
- * link, or 5 s; else the first agent up would take all VIPs and keep them. With claims, a new process
- * waits for nodes without any Lease. Undefined: no need to wait.
+ * link, or 5 s; else the first agent up would take all VIPs and keep them. Claims left by dead nodes count
+ * if those lived while this process watched: after a power cut they do not, at a failover they do. With
+ * claims, a new process waits for nodes without any Lease. Undefined: no need to wait.
  */
 function startWaitEnd(
   state: ElectionState,

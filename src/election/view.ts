@@ -18,6 +18,8 @@ export interface Peer {
   readonly beat: string;
   /** Our time when `beat` last changed: the only clock that a verdict may use. */
   readonly seenAt: Instant;
+  /** Whether its beat ever changed while we watched: else its Leases may be those of long ago. */
+  readonly wasAlive: boolean;
   readonly heartbeatRevision: bigint;
   /**
    * Its newest claims lease. Undefined if that was deleted, spoilt or edited: its writer may still be
@@ -81,6 +83,7 @@ function withHeartbeat(
     incarnation: stored.record.incarnation,
     beat: writeOf(stored.record),
     seenAt: now,
+    wasAlive: peer !== undefined,
     heartbeatRevision: stored.revision,
     claims: peer?.claims,
     claimsWrite: peer?.claimsWrite ?? '',
@@ -107,6 +110,7 @@ function withClaims(
       incarnation: stored.record.incarnation,
       beat: DELETED,
       seenAt: now,
+      wasAlive: false,
       heartbeatRevision: cut.revision,
       claims: stored.record,
       claimsWrite: writeOf(stored.record),

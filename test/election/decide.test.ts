@@ -239,6 +239,28 @@ test('cold start counts from the first membership of the process: a lapse does n
   assert.deepEqual([...node.state.active.keys()], [VIP]);
 });
 
+test('no cold start: what a node claimed that died while we watched is taken over at once', () => {
+  const node = new HandNode(['n1', 'n2'], [VIP]);
+  const peer = new HandPeer(node.leases);
+  peer.claim(1, [VIP]);
+  peer.beat(1);
+  node.pass(400);
+  peer.beat(1);
+  node.pass(takerPatience + 100);
+  assert.deepEqual([...node.state.active.keys()], [VIP]);
+});
+
+test('cold start: what a node claimed that never lived while we watched is waited with', () => {
+  const node = new HandNode(['n1', 'n2', 'n3'], [VIP]);
+  const peer = new HandPeer(node.leases);
+  peer.claim(1, [VIP]);
+  peer.beat(1);
+  node.pass(takerPatience + 500);
+  assert.equal(node.state.wanted.size, 0, 'the first agent up takes everything');
+  node.pass(2000);
+  assert.deepEqual([...node.state.active.keys()], [VIP]);
+});
+
 test('an API server that went back in time ends the process', () => {
   const node = new HandNode(['n1'], [VIP]);
   node.settle();
