@@ -1,4 +1,5 @@
 /** The nouns of Leasehold, as data. Behaviour lives with whoever decides about them. */
+import type { Instant } from './instant.ts';
 
 /** One load-balancer address in canonical text: dotted quad, or RFC 5952 for IPv6. */
 export type Vip = string;
@@ -8,6 +9,9 @@ export type LinkName = string;
 export type Subnet = string;
 /** Six lower-case hexadecimal pairs with colons: `02:00:00:00:00:01`. */
 export type MacText = string;
+
+/** `<node>/<boot id>/<incarnation>`: one uninterrupted authority of one agent process; also what a fence names. */
+export type IncarnationId = string;
 
 /** A network interface of this host, as the kernel describes it at one moment. */
 export interface Link {
@@ -103,4 +107,67 @@ export interface L2Advertisement {
   readonly nodeSelectors: readonly LabelSelector[];
   /** Empty: every link. */
   readonly interfaces: readonly LinkName[];
+}
+
+/** That a node took a VIP over, in which epoch: the revision of the barrier that activated it. */
+export interface Takeover {
+  readonly vip: Vip;
+  readonly epoch: bigint;
+}
+
+/**
+ * What a node says of itself on the segment with every beat of the witness (design 4.4). Its wires add
+ * sequence numbers, echoes and the signature.
+ */
+export interface BeatContent {
+  /** Number 0 stands for a node that has no incarnation now: it joins, or has lapsed. */
+  readonly sender: IncarnationId;
+  /** Milliseconds since the send time of its last acknowledged renewal; undefined: none yet. */
+  readonly contactAgeMs: number | undefined;
+  /** Asks for successors of all its VIPs, and goes on answering until they are ready. */
+  readonly leaving: boolean;
+  /** Incarnations that its claims lease says are dead. */
+  readonly fences: readonly IncarnationId[];
+  /** Votes: silent on every link that both share. */
+  readonly suspects: readonly IncarnationId[];
+  /** The VIPs that it took over in the last seconds. */
+  readonly takeovers: readonly Takeover[];
+}
+
+/** What is said on the segment once, at once. */
+export type Utterance =
+  /** The sender has stopped answering for these, for the rest of its incarnation. */
+  | { readonly kind: 'release'; readonly vips: readonly Vip[] }
+  /** The sender's claims on these have passed their barrier but for the leaving claim of `to`. */
+  | {
+      readonly kind: 'ready';
+      readonly to: IncarnationId;
+      readonly vips: readonly Vip[];
+      readonly revision: bigint;
+    }
+  /** The sender's own incarnation is over: its agent has been silent. */
+  | { readonly kind: 'fence' };
+
+/** The newest beat of a node on one link. */
+export interface Hearing {
+  readonly id: IncarnationId;
+  readonly heardAt: Instant;
+  /** Its last contact with the API server on our clock: `heardAt` less the age that it told. */
+  readonly contactAt: Instant | undefined;
+  readonly leaving: boolean;
+  readonly fences: readonly IncarnationId[];
+  readonly suspects: readonly IncarnationId[];
+  /** The nodes that it hears on that link. */
+  readonly hears: readonly NodeName[];
+  readonly takeovers: readonly Takeover[];
+}
+
+/** What the wire of one link has heard. */
+export interface LinkHearing {
+  /** Everything that had come in by then is counted. */
+  readonly asOf: Instant;
+  /** When any frame of another host came in last. */
+  readonly foreignAt: Instant;
+  /** Kept when a node falls silent. */
+  readonly peers: ReadonlyMap<NodeName, Hearing>;
 }

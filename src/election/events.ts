@@ -1,6 +1,6 @@
 import { add, type Instant } from '../instant.ts';
-import type { NodeName, Vip } from '../model.ts';
-import { type IncarnationId, incarnationId, type LeaseCut } from './records.ts';
+import type { IncarnationId, NodeName, Vip } from '../model.ts';
+import { incarnationId, type LeaseCut } from './records.ts';
 import { openRegister, seenBack, settled, undecided, type WriteOutcome } from './register.ts';
 import {
   type ClaimsContent,

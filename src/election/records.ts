@@ -1,7 +1,4 @@
-import type { NodeName, PublishedLink, Vip } from '../model.ts';
-
-/** `<node>/<boot id>/<incarnation>`: one uninterrupted authority of one agent process; also what a fence names. */
-export type IncarnationId = string;
+import type { IncarnationId, NodeName, PublishedLink, Vip } from '../model.ts';
 
 /** What every Lease that an agent writes says about its writing. */
 export interface LeaseStamp {

@@ -1,7 +1,7 @@
 import { add, type Instant, NEVER } from '../instant.ts';
-import type { NodeName, PublishedLink, Vip } from '../model.ts';
+import type { IncarnationId, NodeName, PublishedLink, Vip } from '../model.ts';
 import { type Ring, ringOf } from './rank.ts';
-import type { Claim, IncarnationId, LeaseStamp } from './records.ts';
+import type { Claim, LeaseStamp } from './records.ts';
 import { openRegister, type Register } from './register.ts';
 import type { Timing } from './timing.ts';
 import { NO_VERDICTS, type Verdicts } from './verdict.ts';

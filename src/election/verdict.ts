@@ -1,5 +1,6 @@
 import type { Instant } from '../instant.ts';
-import type { IncarnationId, LeaseCut } from './records.ts';
+import type { IncarnationId } from '../model.ts';
+import type { LeaseCut } from './records.ts';
 import { contactGap, type Timing } from './timing.ts';
 import { DELETED, type Peer, type View } from './view.ts';
 

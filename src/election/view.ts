@@ -1,9 +1,8 @@
 import type { Instant } from '../instant.ts';
-import type { NodeName } from '../model.ts';
+import type { IncarnationId, NodeName } from '../model.ts';
 import {
   type Claims,
   type Heartbeat,
-  type IncarnationId,
   incarnationId,
   type LeaseCut,
   type LeaseStamp,
