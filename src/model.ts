@@ -69,6 +69,12 @@ export interface ClusterNode {
   readonly uid: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly addresses: readonly string[];
+  /** `spec.unschedulable`: `kubectl cordon` and `kubectl drain` set it. */
+  readonly unschedulable: boolean;
+  /** Keys of its taints of effect NoSchedule or NoExecute. */
+  readonly taints: readonly string[];
+  /** Annotation `leasehold.dev/drain`: a person asked for its VIPs to move away. */
+  readonly drainAsked: boolean;
 }
 
 export interface Pool {
@@ -136,8 +142,16 @@ export interface BeatContent {
 
 /** What is said on the segment once, at once. */
 export type Utterance =
-  /** The sender has stopped answering for these, for the rest of its incarnation. */
-  | { readonly kind: 'release'; readonly vips: readonly Vip[] }
+  /**
+   * The sender has stopped answering for these, `ageMs` ago: whatever its claims lease said of them up to
+   * write number `upTo` of its incarnation is void.
+   */
+  | {
+      readonly kind: 'release';
+      readonly vips: readonly Vip[];
+      readonly upTo: number;
+      readonly ageMs: number;
+    }
   /** The sender's claims on these have passed their barrier but for the leaving claim of `to`. */
   | {
       readonly kind: 'ready';

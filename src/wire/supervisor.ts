@@ -1,5 +1,5 @@
-import type { Instant } from '../instant.ts';
-import type { LinkName, Vip } from '../model.ts';
+import { type Instant, NEVER } from '../instant.ts';
+import type { IncarnationId, LinkHearing, LinkName, Utterance, Vip } from '../model.ts';
 import type { Clock } from '../sys/clock.ts';
 import { isLinkUp } from '../sys/link-files.ts';
 import type { Log } from '../sys/log.ts';
@@ -11,9 +11,10 @@ import {
   START_PATIENCE_MS,
   startCount,
 } from './liveness.ts';
-import type { FromWire, Grant, TableEntry } from './messages.ts';
+import type { FromWire, Grant, TableEntry, WitnessSettings } from './messages.ts';
 import { afterExit, FIRST_START, type Restart } from './restart.ts';
-import { acknowledged, mayAnswer, NOTHING_SENT, type SentTables, sent } from './sent-tables.ts';
+import { mayAnswer, sent } from './sent-tables.ts';
+import { noFacts, note, type WireFacts } from './wire-facts.ts';
 import { type WireExit, WireProcess } from './wire-process.ts';
 
 const CLOSE_PATIENCE_MS = 500;
@@ -26,6 +27,8 @@ export interface WireOptions {
   readonly log: Log;
   /** Something of `status` has changed; what, is to be read there. */
   readonly onChange: () => void;
+  /** A peer has said something on this link. */
+  readonly onTold: (from: IncarnationId, utterance: Utterance) => void;
 }
 
 /** What the agent may rely on about the wire of one link. */
@@ -33,12 +36,18 @@ export interface WireStatus {
   readonly state: 'starting' | 'ready' | 'gone';
   readonly sentVersion: number;
   readonly ackedVersion: number;
+  /** When that version came into force. */
+  readonly tableAt: Instant;
   /**
    * Every VIP that the wire could be answering for; empty only when its process is known to have
    * ended.
    */
   readonly mayAnswer: ReadonlySet<Vip>;
   readonly suspectSince: Instant | null;
+  /** What the wire that runs now has heard on the witness; undefined: nothing yet. */
+  readonly hearing: LinkHearing | undefined;
+  /** The highest incarnation that a wire of this link answers for no more; 0: none. */
+  readonly selfFenced: number;
   /** Since the supervisor began, over all processes. */
   readonly counters: ReadonlyMap<string, number>;
   readonly restarts: number;
@@ -48,7 +57,11 @@ export interface WireStatus {
 export interface WireSupervisor {
   status(): WireStatus;
   /** Replaces the table; sent at once, or as soon as a wire is ready. */
-  setTable(vips: readonly TableEntry[]): void;
+  setTable(vips: readonly TableEntry[], waiting?: readonly Vip[]): void;
+  /** Replaces the settings of the witness; sent at once, and to every wire that starts later. */
+  setWitness(settings: WitnessSettings): void;
+  /** Says this on the link at once; a wire that is not ready says nothing. */
+  tell(utterance: Utterance): void;
   /**
    * To be called every 50 ms: hands on the permission, replaces a wire that hangs, starts one that
    * is missing.
@@ -61,19 +74,18 @@ export interface WireSupervisor {
 interface Running {
   readonly process: WireProcess;
   readonly liveness: Liveness;
+  readonly facts: WireFacts;
   readonly exited: Promise<void>;
   /** It was killed: only its end is waited for. */
   killed: boolean;
-  readyAt: Instant | undefined;
-  tables: SentTables;
-  suspectSince: Instant | null;
-  counters: Readonly<Record<string, number>>;
 }
 
 /** What a wire ought to know: whichever process serves the link is told the same. */
 interface Orders {
   table: readonly TableEntry[];
+  waiting: readonly Vip[];
   version: number;
+  witness: WitnessSettings | undefined;
   grant: Grant;
   ping: number;
 }
@@ -84,7 +96,8 @@ interface Orders {
 export function superviseWire(options: WireOptions): WireSupervisor {
   const { link, clock, log } = options;
   const past = new Map<string, number>();
-  const orders: Orders = { table: [], version: 1, grant: { until: null, provenAt: null }, ping: 0 };
+  const orders = noOrders();
+  let selfFenced = 0;
   let restarts = 0;
   let closing = false;
   let restart: Restart = FIRST_START;
@@ -92,9 +105,11 @@ export function superviseWire(options: WireOptions): WireSupervisor {
 
   const ended = (wire: Running, exit: WireExit) => {
     running = undefined;
-    addAll(past, wire.counters);
+    addAll(past, wire.facts.counters);
+    selfFenced = wire.facts.selfFenced;
+    const { readyAt } = wire.facts;
     const now = clock.now();
-    const servedMs = wire.readyAt === undefined ? 0 : now - wire.readyAt;
+    const servedMs = readyAt === undefined ? 0 : now - readyAt;
     restart = afterExit(restart, { servedMs, linkUp: isLinkUp(link) }, now);
     if (!closing) log.warn({ link, ...exit }, 'the wire has ended; it starts again with its link');
     options.onChange();
@@ -105,26 +120,34 @@ export function superviseWire(options: WireOptions): WireSupervisor {
     if (running === undefined) {
       if (now < restart.at || !isLinkUp(link)) return;
       restarts += 1;
-      running = startWire(options, orders, ended);
+      running = startWire(options, orders, { selfFenced, onEnd: ended });
       return;
     }
     if (running.killed) return;
-    const patience = running.readyAt !== undefined ? ANSWER_PATIENCE_MS : START_PATIENCE_MS;
+    const patience = running.facts.readyAt !== undefined ? ANSWER_PATIENCE_MS : START_PATIENCE_MS;
     if (isHung(running.liveness, patience, now)) {
       log.warn({ link, patience }, 'the wire does not answer; it is killed and replaced');
       running.killed = true;
       running.process.kill();
-    } else if (running.readyAt !== undefined) {
+    } else if (running.facts.readyAt !== undefined) {
       sendPermit(running, orders);
     }
   };
-  if (isLinkUp(link)) running = startWire(options, orders, ended);
+  if (isLinkUp(link)) running = startWire(options, orders, { selfFenced, onEnd: ended });
   return {
-    status: () => statusOf(running, { version: orders.version, past, restarts }),
-    setTable(vips) {
+    status: () => statusOf(running, { version: orders.version, past, restarts, selfFenced }),
+    setTable(vips, waiting = []) {
       orders.table = vips;
+      orders.waiting = waiting;
       orders.version += 1;
-      if (running?.readyAt !== undefined) sendTable(running, orders);
+      if (running?.facts.readyAt !== undefined) sendTable(running, orders);
+    },
+    setWitness(settings) {
+      orders.witness = settings;
+      if (running?.facts.readyAt !== undefined) sendWitness(running, orders);
+    },
+    tell(utterance) {
+      if (running?.facts.readyAt !== undefined) running.process.send({ kind: 'tell', utterance });
     },
     tick,
     async close() {
@@ -134,10 +157,27 @@ export function superviseWire(options: WireOptions): WireSupervisor {
   };
 }
 
-function sendTable(wire: Running, { version, table }: Orders): void {
+function noOrders(): Orders {
+  const grant: Grant = {
+    until: null,
+    provenAt: null,
+    sentAt: NEVER,
+    incarnation: 0,
+    held: false,
+    beat: null,
+  };
+  return { table: [], waiting: [], version: 1, witness: undefined, grant, ping: 0 };
+}
+
+function sendTable({ facts, process }: Running, { version, table, waiting }: Orders): void {
   const vips = table.map(({ vip }) => vip);
-  wire.tables = sent(wire.tables, version, vips);
-  wire.process.send({ kind: 'table', version, vips: table });
+  facts.tables = sent(facts.tables, version, vips);
+  process.send({ kind: 'table', version, vips: table, waiting });
+}
+
+function sendWitness({ facts, process }: Running, { witness }: Orders): void {
+  if (witness === undefined) return;
+  process.send({ kind: 'witness', ...witness, fenced: facts.selfFenced });
 }
 
 function sendPermit(wire: Running, orders: Orders): void {
@@ -154,77 +194,60 @@ async function endWire({ process, exited }: Running, clock: Clock): Promise<void
 }
 
 function startWire(
-  { link, entry, clock, onChange }: WireOptions,
+  { link, entry, clock, onChange, onTold }: WireOptions,
   orders: Orders,
-  onEnd: (wire: Running, exit: WireExit) => void,
+  past: { selfFenced: number; onEnd: (wire: Running, exit: WireExit) => void },
 ): Running {
   const { promise: exited, resolve } = Promise.withResolvers<void>();
   const hear = (message: FromWire) => {
     answered(wire.liveness, clock.now());
-    const changed = note(wire, message, clock.now());
+    const changed = note(wire.facts, message, clock.now());
     if (message.kind === 'ready') {
-      // Both at once: a client that asks now must not wait for the next tick.
+      // All at once: a client that asks now must not wait for the next tick.
+      sendWitness(wire, orders);
       sendTable(wire, orders);
       sendPermit(wire, orders);
     }
+    if (message.kind === 'told') onTold(message.from, message.utterance);
     if (changed) onChange();
   };
   const end = (exit: WireExit) => {
-    onEnd(wire, exit);
+    past.onEnd(wire, exit);
     resolve();
   };
   const wire: Running = {
     process: new WireProcess({ link, entry }, hear, end),
     liveness: startCount(clock.now()),
+    facts: noFacts(past.selfFenced),
     exited,
     killed: false,
-    readyAt: undefined,
-    tables: NOTHING_SENT,
-    suspectSince: null,
-    counters: {},
   };
   return wire;
 }
 
-/** Takes over what a wire tells; whether the agent has to look at it. */
-function note(wire: Running, message: FromWire, now: Instant): boolean {
-  switch (message.kind) {
-    case 'ready':
-      wire.readyAt = now;
-      return true;
-    case 'ack':
-      wire.tables = acknowledged(wire.tables, message.version);
-      return true;
-    case 'pong': {
-      const changed = wire.suspectSince !== message.suspectSince;
-      wire.suspectSince = message.suspectSince;
-      wire.counters = message.counters;
-      return changed;
-    }
-    case 'failed':
-      return false;
-  }
-}
-
 function statusOf(
   running: Running | undefined,
-  {
-    version,
-    past,
-    restarts,
-  }: { version: number; past: ReadonlyMap<string, number>; restarts: number },
+  past: {
+    version: number;
+    past: ReadonlyMap<string, number>;
+    restarts: number;
+    selfFenced: number;
+  },
 ): WireStatus {
-  const counters = new Map(past);
-  addAll(counters, running?.counters ?? {});
-  const tables = running?.tables ?? NOTHING_SENT;
+  const facts = running?.facts ?? noFacts(past.selfFenced);
+  const counters = new Map(past.past);
+  addAll(counters, facts.counters);
   return {
-    state: running === undefined ? 'gone' : running.readyAt !== undefined ? 'ready' : 'starting',
-    sentVersion: version,
-    ackedVersion: tables.acked.version,
-    mayAnswer: mayAnswer(tables),
-    suspectSince: running?.suspectSince ?? null,
+    state: running === undefined ? 'gone' : facts.readyAt !== undefined ? 'ready' : 'starting',
+    sentVersion: past.version,
+    ackedVersion: facts.tables.acked.version,
+    tableAt: facts.tableAt,
+    mayAnswer: mayAnswer(facts.tables),
+    suspectSince: facts.suspectSince,
+    hearing: facts.hearing,
+    selfFenced: facts.selfFenced,
     counters,
-    restarts,
+    restarts: past.restarts,
   };
 }
 

@@ -36,6 +36,8 @@ export class WireProcess {
     this.#child = fork(entry, ['wire', '--link', link], {
       execArgv: NODE_FLAGS,
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      // Epochs are bigints, and an authority may be infinite: JSON carries neither.
+      serialization: 'advanced',
     });
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#lastWords = (this.#lastWords + text).slice(-MAX_LAST_WORDS);

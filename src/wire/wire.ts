@@ -1,14 +1,15 @@
-import { gratuitous } from '../arp/gratuitous.ts';
-import { respond } from '../arp/respond.ts';
 import type { Instant } from '../instant.ts';
-import type { LinkName } from '../model.ts';
-import { parseIpv4 } from '../net/ipv4.ts';
+import type { LinkHearing, LinkName } from '../model.ts';
+import { etherTypeOf, SOURCE_OFFSET } from '../net/ethernet.ts';
+import { macIsAt } from '../net/mac.ts';
 import { type Clock, systemClock } from '../sys/clock.ts';
 import { FrameSocket } from '../sys/frame-socket.ts';
 import { LinkFiles } from '../sys/link-files.ts';
-import { announceAgain, idleAnnouncer, setVips, takeDue } from './announce.ts';
-import { permit, shutGate, shutReason, tick } from './gate.ts';
-import type { FromWire, Permit, Table, ToWire } from './messages.ts';
+import { ETHERTYPE_WITNESS } from '../witness/frame.ts';
+import { openAnswers } from './answers.ts';
+import { shutGate, shutReason, tick } from './gate.ts';
+import type { FromWire, Permit, ToWire } from './messages.ts';
+import { openWitnessPort } from './witness-port.ts';
 
 const TICK_MS = 50;
 
@@ -44,96 +45,83 @@ export function runWire({ link }: { readonly link: LinkName }): Promise<void> {
 
 function openWire(link: LinkName, clock: Clock, fail: (reason: string) => void) {
   const gate = shutGate(clock.now());
-  const announcer = idleAnnouncer(clock.now());
   const counters = new Map<string, number>();
   const count = (key: string) => counters.set(key, (counters.get(key) ?? 0) + 1);
   const files = new LinkFiles(link);
-  let mac = files.mac();
-  let table: ReadonlyMap<number, string> = new Map();
+  const answers = openAnswers({
+    clock,
+    files,
+    count,
+    send(frame, key) {
+      const shut = shutReason(gate, clock.now());
+      count(shut === undefined ? (socket.send(frame) ? key : 'send_failed') : `withheld_${shut}`);
+    },
+    isShut: () => shutReason(gate, clock.now()) !== undefined,
+  });
+  const witness = openWitnessPort({
+    clock,
+    gate,
+    mac: answers.mac,
+    send: (frame) => socket.send(frame),
+    report: say,
+    count,
+  });
 
-  const send = (frame: Uint8Array, key: string) => {
-    const shut = shutReason(gate, clock.now());
-    count(shut === undefined ? (socket.send(frame) ? key : 'send_failed') : `withheld_${shut}`);
-  };
-  const answer = (frame: Uint8Array) => {
-    if (mac === undefined) return;
-    const reply = respond(frame, table, mac);
-    if (typeof reply === 'string') {
-      count(`dropped_${reply}`);
+  const receive = (frame: Uint8Array) => {
+    if (etherTypeOf(frame) === ETHERTYPE_WITNESS) {
+      witness.receive(frame);
       return;
     }
-    send(reply, 'arp_answered');
-    // After the answer, where it delays nobody: if its MAC had just changed, the new one is
-    // announced at once.
-    if (files.mac() !== mac) pump();
+    answers.answer(frame);
+    const mac = answers.mac();
+    // The last tick, and no look at the clock: this is asked for every request of the segment.
+    if (mac !== undefined && !macIsAt(frame, SOURCE_OFFSET, mac))
+      witness.noteForeign(gate.tickedAt);
   };
-  const pump = () => {
-    const before = mac;
-    mac = files.mac();
-    if (mac !== before) announceAgain(announcer, clock.now());
-    if (mac === undefined || shutReason(gate, clock.now()) !== undefined) return;
-    for (const { ip, form } of takeDue(announcer, clock.random, clock.now())) {
-      send(gratuitous(form, ip, mac), `garp_${form}`);
-    }
-    const pause = announcer.wakeAt - clock.now();
-    if (pause <= TICK_MS) pumpIn(pause);
-  };
-  const pumpIn = alarm(clock, pump);
-
   const hear = (message: ToWire) => {
-    if (message.kind === 'table') {
-      table = tableOf(message);
-      setVips(announcer, table, clock.now());
-      say({ kind: 'ack', version: message.version });
-    } else {
-      permit(gate, message, clock.now());
-      say(pong(message, gate.suspectSince, counters));
+    switch (message.kind) {
+      case 'table':
+        answers.setTable(message);
+        say({ kind: 'ack', version: message.version, at: clock.now() });
+        break;
+      case 'permit':
+        witness.permit(message);
+        say(pong(message, gate.suspectSince, counters, witness.news()));
+        break;
+      case 'witness':
+        witness.setUp(message);
+        break;
+      case 'tell':
+        witness.tell(message.utterance);
+        break;
     }
-    pump();
+    answers.pump();
   };
   const ticks = clock.every(TICK_MS, () => {
     tick(gate, clock.now());
     // Seen here in time, it ends in good order; else the library aborts the process, which is as
     // good.
     if (!files.isUp()) fail(`link ${link} went down or away`);
-    pump();
+    answers.pump();
   });
-  const socket = new FrameSocket(link, answer);
+  const socket = new FrameSocket(link, receive);
   const close = () => {
     ticks.close();
+    witness.close();
+    answers.close();
     socket.close();
   };
   return { hear, close };
-}
-
-/** Runs the action once after a pause; one that is already waiting is not put off. */
-function alarm(clock: Clock, action: () => void): (ms: number) => void {
-  let waiting = false;
-  return (ms) => {
-    if (waiting) return;
-    waiting = true;
-    clock.sleep(ms).then(() => {
-      waiting = false;
-      action();
-    });
-  };
-}
-
-function tableOf(message: Table): ReadonlyMap<number, string> {
-  const table = new Map<number, string>();
-  for (const { vip, epoch } of message.vips) {
-    const ip = parseIpv4(vip);
-    if (ip !== undefined) table.set(ip, epoch);
-  }
-  return table;
 }
 
 function pong(
   { ping }: Permit,
   suspectSince: Instant | null,
   counters: ReadonlyMap<string, number>,
+  hearing: LinkHearing | undefined,
 ): FromWire {
-  return { kind: 'pong', ping, suspectSince, counters: Object.fromEntries(counters) };
+  const told = { ping, suspectSince, counters: Object.fromEntries(counters) };
+  return { kind: 'pong', ...told, ...(hearing === undefined ? {} : { hearing }) };
 }
 
 /**

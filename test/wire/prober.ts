@@ -6,17 +6,19 @@ import { LinkFiles } from '../../src/sys/link-files.ts';
 import type { ProbeCommand, SeenFrame } from './wire-lab.ts';
 
 /**
- * The other end of the segment: sends ARP requests and reports every ARP frame that arrives, with
+ * The other end of the segment: sends ARP requests and reports every frame of ARP and of the witness, with
  * its time in ms.
  */
 const link = process.argv[2] ?? '';
 const socket = new cap.Cap();
 const buffer = Buffer.alloc(65_535);
-socket.open(link, 'arp', 1024 * 1024, buffer);
+socket.open(link, 'arp or ether proto 0x88b5', 1024 * 1024, buffer);
 const seen: SeenFrame[] = [];
 const sentAt: number[] = [];
 socket.on('packet', (length) => {
-  seen.push({ at: performance.now(), hex: buffer.toString('hex', 0, Math.min(length, 42)) });
+  // ARP without its padding.
+  const end = buffer.readUInt16BE(12) === 0x0806 ? Math.min(length, 42) : length;
+  seen.push({ at: performance.now(), hex: buffer.toString('hex', 0, end) });
 });
 const own = new LinkFiles(link).mac() ?? ZERO_MAC;
 
@@ -41,7 +43,11 @@ process.on('message', async (command: ProbeCommand) => {
   }
   if (command.raw !== undefined) {
     const frame = Buffer.from(command.raw, 'hex');
-    socket.send(frame, frame.length);
+    for (let i = 0; i < (command.times ?? 1); i++) {
+      socket.send(frame, frame.length);
+      // A burst of ten each millisecond.
+      if (i % 10 === 9) await new Promise((resolve) => setTimeout(resolve, 1));
+    }
   }
   process.send?.({ seen: seen.splice(0), sentAt: sentAt.splice(0) });
 });

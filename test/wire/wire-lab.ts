@@ -2,21 +2,44 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { TableEntry } from '../../src/wire/messages.ts';
+import { inspect } from 'node:util';
+import type { Instant } from '../../src/instant.ts';
+import type { BeatContent, IncarnationId, Utterance, Vip } from '../../src/model.ts';
+import type { TableEntry, WitnessSettings } from '../../src/wire/messages.ts';
 import type { WireStatus } from '../../src/wire/supervisor.ts';
 
 export interface StubCommand {
   readonly vips?: readonly TableEntry[];
+  readonly waiting?: readonly Vip[];
   /** `silent`: its ticks stop, as if the agent were stalled. */
   readonly authority?: 'held' | 'lapsed' | 'silent';
   /** Pretend that a heartbeat sent now was seen back. */
   readonly prove?: true;
+  readonly held?: boolean;
+  readonly incarnation?: number;
+  readonly witness?: WitnessSettings;
+  readonly beat?: BeatContent;
+  readonly tell?: Utterance;
   readonly close?: true;
+}
+
+/** `at` in ms on a clock that all processes share. */
+export interface ToldNote {
+  readonly from: IncarnationId;
+  readonly utterance: Utterance;
+  readonly at: number;
 }
 
 export interface StubStatus extends Omit<WireStatus, 'mayAnswer' | 'counters'> {
   readonly mayAnswer: readonly string[];
   readonly counters: Readonly<Record<string, number>>;
+  /** Since the last command. */
+  readonly told: readonly ToldNote[];
+  /** When the utterance of this command was handed to the wire. */
+  readonly toldAt: number;
+  /** How late each silence was told, in ms. */
+  readonly silences: readonly number[];
+  readonly now: Instant;
 }
 
 export interface ProbeCommand {
@@ -28,6 +51,8 @@ export interface ProbeCommand {
     readonly from?: string;
   };
   readonly raw?: string;
+  /** How often `raw` is sent, ten thousand times a second. */
+  readonly times?: number;
 }
 
 export interface SeenFrame {
@@ -40,23 +65,29 @@ export interface Seen {
   readonly sentAt: readonly number[];
 }
 
+/** A stub of an agent, with its wire. */
+export interface Station {
+  readonly stub: ChildProcess;
+  command(command: StubCommand): Promise<StubStatus>;
+  /** Process ids of the wires that run now. */
+  wirePids(): number[];
+  /** Polls until the wire's status satisfies the condition; returns it, and the ms that it took. */
+  until(condition: (status: StubStatus) => boolean): Promise<{ status: StubStatus; ms: number }>;
+}
+
 /**
  * A segment of two stations in namespaces of their own: `a` runs a wire under a stub of an agent,
  * `b` asks.
  */
-export interface WireLab extends AsyncDisposable {
-  readonly stub: ChildProcess;
-  command(command: StubCommand): Promise<StubStatus>;
+export interface WireLab extends Station, AsyncDisposable {
+  /** Starts a second wire under a stub, in `b`. */
+  startPeer(): Station;
   probe(command: ProbeCommand): Promise<Seen>;
   /** Runs a command in the namespace of the wire and returns what it prints. */
   inA(...words: string[]): string;
   inB(...words: string[]): string;
   /** Makes the pair of links again after it was deleted. */
   addLink(): void;
-  /** Process ids of the wires that run now. */
-  wirePids(): number[];
-  /** Polls until the wire's status satisfies the condition; returns it, and the ms that it took. */
-  until(condition: (status: StubStatus) => boolean): Promise<{ status: StubStatus; ms: number }>;
 }
 
 let count = 0;
@@ -83,19 +114,34 @@ export async function openWireLab(): Promise<WireLab> {
       ip('netns', 'exec', ns, ...words);
   for (const ns of [a, b]) ip('netns', 'add', ns);
   addLink({ a, b });
-  const stub = startIn(a, 'agent-stub.ts', [
-    'seg0',
-    fileURLToPath(new URL('wire-entry.ts', import.meta.url)),
-  ]);
+  const own = openStation(a);
   const prober = startIn(b, 'prober.ts', ['seg0']);
-  const command = (message: StubCommand) => ask<StubStatus>(stub, message);
+  const children = [own.stub, prober];
   return {
-    stub,
-    command,
+    ...own,
+    startPeer() {
+      const peer = openStation(b);
+      children.push(peer.stub);
+      return peer;
+    },
     probe: (message) => ask<Seen>(prober, message),
     inA: inside(a),
     inB: inside(b),
     addLink: () => addLink({ a, b }),
+    async [Symbol.asyncDispose]() {
+      await Promise.all(children.map(end));
+      for (const ns of [a, b]) ip('netns', 'del', ns);
+    },
+  };
+}
+
+function openStation(ns: string): Station {
+  const entry = fileURLToPath(new URL('wire-entry.ts', import.meta.url));
+  const stub = startIn(ns, 'agent-stub.ts', ['seg0', entry]);
+  const command = (message: StubCommand) => ask<StubStatus>(stub, message);
+  return {
+    stub,
+    command,
     wirePids: () =>
       readFileSync(`/proc/${stub.pid}/task/${stub.pid}/children`, 'utf8')
         .split(' ')
@@ -108,13 +154,9 @@ export async function openWireLab(): Promise<WireLab> {
         const status = await command({});
         const ms = performance.now() - start;
         if (condition(status)) return { status, ms };
-        if (ms > 10_000) throw new Error(`still not so after 10 s: ${JSON.stringify(status)}`);
+        if (ms > 10_000) throw new Error(`still not so after 10 s: ${inspect(status)}`);
         await pause(10);
       }
-    },
-    async [Symbol.asyncDispose]() {
-      await Promise.all([end(stub), end(prober)]);
-      for (const ns of [a, b]) ip('netns', 'del', ns);
     },
   };
 }
@@ -146,6 +188,7 @@ function startIn(ns: string, script: string, args: string[]): ChildProcess {
   const path = fileURLToPath(new URL(script, import.meta.url));
   return spawn('ip', ['netns', 'exec', ns, process.execPath, path, ...args], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    serialization: 'advanced',
   });
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { NEVER } from '../../src/instant.ts';
 import type { TableEntry } from '../../src/wire/messages.ts';
 import {
   isRunning,
@@ -12,7 +13,7 @@ import {
 } from './wire-lab.ts';
 
 const VIP = '192.0.2.100';
-const TABLE: readonly TableEntry[] = [{ vip: VIP, epoch: '7' }];
+const TABLE: readonly TableEntry[] = [{ vip: VIP, epoch: '7', since: NEVER }];
 const WIRE_MAC = '02000000000a';
 const PROBER_MAC = '02000000000b';
 
@@ -134,7 +135,7 @@ onSegment(
   'a takeover is announced in both forms at once, and again with a new epoch',
   async (lab) => {
     await pause(150);
-    await lab.command({ vips: [{ vip: VIP, epoch: '8' }] });
+    await lab.command({ vips: [{ vip: VIP, epoch: '8', since: NEVER }] });
     await pause(60);
     const { seen } = await lab.probe({});
     const announced = seen.slice(-2).map(({ hex }) => hex);
