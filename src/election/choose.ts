@@ -1,62 +1,97 @@
-import { add, FOREVER, type Instant } from '../instant.ts';
+import { add, type Instant } from '../instant.ts';
 import type { NodeName, PublishedLink, Vip } from '../model.ts';
 import { type Candidate, type Demand, ineligible } from './eligible.ts';
+import { failback } from './failback.ts';
+import type { WitnessReport } from './hearing.ts';
+import { fateOf, type Rival, rivalsOf, type Surroundings } from './leaving.ts';
 import { place, type Seat } from './place.ts';
-import { outranks, type Ring, ringOf } from './rank.ts';
+import { type Ring, ringOf } from './rank.ts';
 import type { Claim } from './records.ts';
-import type { ElectionState, Move } from './state.ts';
+import type { ElectionState, Leaving, Move } from './state.ts';
 import { standing } from './verdict.ts';
-import { claimsCount, DELETED, type Peer } from './view.ts';
+import { claimsCount, claimsStand, DELETED, type Peer } from './view.ts';
 
 /** A segment's traffic of heartbeats and election: nodes beyond it stand by (design 4.2). */
 const SPEAKERS_MAX = 32;
 /** While no claim exists at all, the first one waits this long for nodes that have no agent yet. */
 const COLD_START_MS = 5000;
+/** While VIPs are on the move, they are looked at so often. */
+const LOOK_MS = 20;
+const LOOK_FOR_MS = 3000;
 /** What one claims lease holds. */
 export const CLAIMS_MAX = 4096;
 
 /** The VIPs that this node wants to claim, and what it gives up. */
 export interface Choice {
   readonly wanted: ReadonlyMap<Vip, Claim>;
+  /** Of these, the ones that are to move. */
+  readonly leaving: ReadonlyMap<Vip, Leaving>;
   readonly ring: Ring;
   /** Owned VIPs that are given up, with the reason. */
   readonly moves: readonly Move[];
+  readonly failbackAt: Instant;
   /** When the choice may change although nothing else does. */
   readonly wakeAt: Instant;
 }
 
+/** What is chosen from, besides the state. */
+export interface ChoiceInput {
+  readonly demand: Demand;
+  readonly links: readonly PublishedLink[];
+  readonly report: WitnessReport | undefined;
+}
+
 /** Decides what a member claims. Whether it may answer is another question: see `activated`. */
-export function choose(
-  state: ElectionState,
-  demand: Demand,
-  links: readonly PublishedLink[],
-  now: Instant,
-): Choice {
+export function choose(state: ElectionState, input: ChoiceInput, now: Instant): Choice {
+  const { demand, links, report } = input;
   const speakers = speakersOf(state, links);
   const ring = sameNodes(state.ring, speakers) ? state.ring : ringOf(speakers.keys());
   const me = speakers.get(state.self.node);
-  const claimed = claimedByPeers(state, demand);
-  const keep = new Map<Vip, Claim>();
-  const moves: Move[] = [];
-  for (const [vip, claim] of state.wanted) {
-    const reason = losing(state, vip, demand, me, claimed.get(vip));
-    if (reason === undefined) keep.set(vip, claim);
-    else if (state.active.has(vip)) {
-      moves.push({ vip, from: state.self.node, to: undefined, reason });
-    }
-  }
-  if (me === undefined || state.draining) return { wanted: keep, ring, moves, wakeAt: FOREVER };
-  const claims = keep.size + claimed.size + claimsOfLost(state);
+  const rivals = rivalsOf(state, demand, report);
+  const seats = seatsOf(state, demand, speakers, rivals);
+  const back = failback(state, seats, ring, now);
+  const around = { demand, me, speakers, rivals, report, failbacks: back.moves };
+  const { keep, leaving, moves } = kept(state, around, now);
+  const choice = { wanted: keep, leaving, ring, moves, failbackAt: back.at };
+  const isMoving = [...leaving.values()].some(({ since }) => now - since < LOOK_FOR_MS);
+  const wakeAt = isMoving ? add(now, LOOK_MS) : back.at;
+  if (me === undefined || state.draining) return { ...choice, wakeAt };
+  const claims = keep.size + rivals.size + claimsOfLost(state);
   const wait = startWaitEnd(state, demand, speakers, claims, now);
-  if (wait !== undefined) return { wanted: keep, ring, moves, wakeAt: wait };
-  const seats = seatsOf(state, demand, speakers, keep, claimed);
-  const placed = place(seats, speakers.size, ring.order);
-  for (const seat of seats) {
+  if (wait !== undefined) return { ...choice, wakeAt: Math.min(wait, wakeAt) as Instant };
+  const open = seats.map((seat) => reseated(seat, state, keep, rivals.get(seat.vip)));
+  const placed = place(open, takers(speakers, demand), ring.order);
+  for (const seat of open) {
     if (seat.claimedBy !== undefined || placed.get(seat.vip) !== state.self.node) continue;
     if (keep.size >= CLAIMS_MAX) break;
-    keep.set(seat.vip, claimFor(state, seat.vip));
+    if (!state.yielded.has(seat.vip)) keep.set(seat.vip, claimFor(state, seat.vip));
   }
-  return { wanted: keep, ring, moves, wakeAt: FOREVER };
+  return { ...choice, wakeAt };
+}
+
+/** How many speakers may take VIPs. */
+function takers(speakers: ReadonlyMap<NodeName, Candidate>, { draining }: Demand): number {
+  const all = [...speakers.values()];
+  const takers = all.filter((speaker) => !speaker.draining && !draining.has(speaker.node));
+  return takers.length === 0 ? all.length : takers.length;
+}
+
+/** What becomes of the VIPs that were wanted so far. */
+function kept(state: ElectionState, around: Surroundings, now: Instant) {
+  const keep = new Map<Vip, Claim>();
+  const leaving = new Map<Vip, Leaving>();
+  const moves: Move[] = [];
+  for (const [vip, claim] of state.wanted) {
+    const fate = fateOf(state, vip, around, now);
+    if (fate.kind === 'lose') {
+      if (!state.active.has(vip)) continue;
+      moves.push({ vip, from: state.self.node, to: undefined, reason: fate.reason });
+      continue;
+    }
+    keep.set(vip, claim);
+    if (fate.kind === 'leave') leaving.set(vip, fate.leaving);
+  }
+  return { keep, leaving, moves };
 }
 
 /** The nodes that take part: live agents that have joined, the first 32 in the order of joining. */
@@ -68,33 +103,12 @@ export function speakersOf(
   const all = [{ node, links, draining: state.draining, joined: state.joined }];
   for (const [name, peer] of state.view) {
     if (standing(state.verdicts, peer) !== 'live' || peer.beat === DELETED) continue;
-    if (!claimsCount(peer)) continue;
+    if (!claimsStand(peer)) continue;
     const { links, draining, joined } = peer.claims;
     all.push({ node: name, links, draining, joined });
   }
   all.sort((a, b) => a.joined - b.joined || (a.node < b.node ? -1 : 1));
   return new Map(all.slice(0, SPEAKERS_MAX).map((speaker) => [speaker.node, speaker]));
-}
-
-/** Why a VIP that we want must be given up, if it must. */
-function losing(
-  state: ElectionState,
-  vip: Vip,
-  demand: Demand,
-  me: Candidate | undefined,
-  rival: NodeName | undefined,
-): string | undefined {
-  const wanted = demand.vips.get(vip);
-  if (wanted === undefined) return 'no Service asks for it any more';
-  if (state.draining) return 'its owner is leaving';
-  if (me === undefined) return 'its owner stands by';
-  const reason = ineligible(wanted, me, demand);
-  if (reason !== undefined) return reason;
-  // Both claimed it: the lower in raw rank releases, whatever either thinks of eligibility.
-  if (rival !== undefined && outranks(rival, state.self.node, wanted.key)) {
-    return `${rival} claimed it and comes first in rank`;
-  }
-  return undefined;
 }
 
 /** Number of claims of nodes that were alive while this process watched, and are judged dead. */
@@ -107,38 +121,40 @@ function claimsOfLost(state: ElectionState): number {
   return claims;
 }
 
-/** The highest-ranked live peer that claims each VIP. */
-function claimedByPeers(state: ElectionState, demand: Demand): ReadonlyMap<Vip, NodeName> {
-  const claimed = new Map<Vip, NodeName>();
-  for (const [node, peer] of state.view) {
-    if (standing(state.verdicts, peer) !== 'live' || !claimsCount(peer)) continue;
-    for (const vip of peer.claims.vips.keys()) {
-      const other = claimed.get(vip);
-      const key = demand.vips.get(vip)?.key ?? vip;
-      if (other === undefined || outranks(node, other, key)) claimed.set(vip, node);
-    }
-  }
-  return claimed;
-}
-
+/** Every VIP with the live nodes that may own it, and whose claim on it stands. */
 function seatsOf(
   state: ElectionState,
   demand: Demand,
   speakers: ReadonlyMap<NodeName, Candidate>,
-  mine: ReadonlyMap<Vip, Claim>,
-  claimed: ReadonlyMap<Vip, NodeName>,
+  rivals: ReadonlyMap<Vip, Rival>,
 ): Seat[] {
   const seats: Seat[] = [];
   for (const wanted of demand.vips.values()) {
     const { vip, key } = wanted;
-    const eligible = new Set<NodeName>();
-    for (const speaker of speakers.values()) {
-      if (ineligible(wanted, speaker, demand) === undefined) eligible.add(speaker.node);
-    }
-    const claimedBy = mine.has(vip) ? state.self.node : claimed.get(vip);
+    const all = [...speakers.values()].filter(
+      (speaker) => ineligible(wanted, speaker, demand) === undefined,
+    );
+    const staying = all.filter(({ node }) => !demand.draining.has(node));
+    const eligible = new Set((staying.length > 0 ? staying : all).map(({ node }) => node));
+    const claimedBy = state.wanted.has(vip) ? state.self.node : rivals.get(vip)?.node;
     seats.push({ vip, key, eligible, claimedBy });
   }
   return seats;
+}
+
+/** The seat as it is given away: one that is to move is free for everybody but who leaves it. */
+function reseated(
+  seat: Seat,
+  state: ElectionState,
+  mine: ReadonlyMap<Vip, Claim>,
+  rival: Rival | undefined,
+): Seat {
+  if (mine.has(seat.vip)) return { ...seat, claimedBy: state.self.node };
+  if (rival === undefined) return { ...seat, claimedBy: undefined };
+  if (!rival.leaving) return { ...seat, claimedBy: rival.node };
+  const eligible = new Set(seat.eligible);
+  eligible.delete(rival.node);
+  return { ...seat, eligible, claimedBy: undefined };
 }
 
 /**

@@ -1,16 +1,19 @@
 import assert from 'node:assert/strict';
 import { add, FOREVER, type Instant } from '../instant.ts';
-import type { PublishedLink, Vip } from '../model.ts';
+import type { BeatContent, IncarnationId, PublishedLink, Utterance, Vip } from '../model.ts';
+import { authority, authorityWakeAt } from './authority.ts';
+import { recommitted } from './barrier.ts';
 import { choose } from './choose.ts';
 import type { Demand } from './eligible.ts';
-import { blockers, recommitted, sameContent } from './events.ts';
+import { sameContent } from './events.ts';
+import { heardLinks, NO_SILENCE, silenceOf, type WitnessReport } from './hearing.ts';
 import type { Claim, Claims, Heartbeat } from './records.ts';
 import { sent, undecided } from './register.ts';
+import { beatOf, tellAt, told, yielding } from './speech.ts';
 import {
   type ClaimsContent,
   committedContent,
   type ElectionState,
-  lapse,
   type Move,
   stamp,
 } from './state.ts';
@@ -26,8 +29,12 @@ export interface World {
   readonly links: readonly PublishedLink[];
   /** VIPs that a wire of ours may still be answering for. */
   readonly held: ReadonlySet<Vip>;
+  /** When the newest table came into force in the last of the wires. */
+  readonly tablesAt: Instant;
   /** When a wire became suspect, if one is (I8). */
   readonly suspectSince: Instant | undefined;
+  /** What the witness has told; undefined where it is off. */
+  readonly witness: WitnessReport | undefined;
 }
 
 /** A Lease to write: created if `base` is undefined, else replaced upon that revision. */
@@ -41,8 +48,16 @@ export interface Decision {
   readonly state: ElectionState;
   /** The VIPs to answer for. */
   readonly active: ReadonlyMap<Vip, bigint>;
+  /** VIPs that are claimed and may soon be answered for: who asks for them now is to be remembered. */
+  readonly waiting: ReadonlySet<Vip>;
+  /** Of each VIP to answer for: the requests that were remembered since then are to be answered too. */
+  readonly silentSince: ReadonlyMap<Vip, Instant>;
   /** Null: no authority. */
   readonly until: Instant | null;
+  /** What to say on the segment now. */
+  readonly tell: readonly Utterance[];
+  /** What every beat says from now on. */
+  readonly beat: Beat;
   readonly heartbeat: LeaseWrite<Heartbeat> | undefined;
   readonly claims: LeaseWrite<Claims> | undefined;
   /** Token of a linearizable LIST of all Leases to begin now. */
@@ -55,26 +70,32 @@ export interface Decision {
   readonly fatal: string | undefined;
 }
 
+/** A beat's content, with the time of the last contact instead of its age. */
+export type Beat = Omit<BeatContent, 'contactAgeMs'> & { readonly contactAt: Instant };
+
 /** Decides from the present state what to do at `now`. Pure: the same input gives the same decision. */
 export function decide(before: ElectionState, world: World, now: Instant): Decision {
-  const alive =
-    before.phase === 'member' && (now >= before.authUntil || before.wentBack)
-      ? lapse(before, 'its lease ran out', now)
-      : before;
-  const chosen = chosenState(alive, world, now);
+  const alive = authority(before, world, now);
+  const given = yielding(alive, world.witness, now);
+  const chosen = chosenState(given.state, world, now);
   const beating = withHeartbeat(chosen.state, world, now);
   const claiming = withClaims(beating.state, world, now);
   const listing = withListing(claiming.state, world, now);
-  const state = { ...listing.state, moves: [] };
+  const telling = told(listing.state, world, now);
+  const state = { ...telling.state, moves: [] };
   assertSound(state);
   return {
     state,
     active: state.active,
-    until: state.phase === 'member' ? state.authUntil : null,
+    waiting: new Set([...state.wanted.keys()].filter((vip) => !state.active.has(vip))),
+    silentSince: state.silentSince,
+    until: authorityOf(state),
+    tell: telling.tell,
+    beat: beatOf(state, chosen.suspects, now),
     heartbeat: beating.write,
     claims: claiming.write,
     list: listing.token,
-    moves: alive.moves.concat(chosen.moves),
+    moves: [...alive.moves, ...given.moves, ...chosen.moves],
     wakeAt: Math.min(wakeAt(state, now), chosen.wakeAt) as Instant,
     left: hasLeft(state, world),
     fatal: state.wentBack
@@ -83,17 +104,41 @@ export function decide(before: ElectionState, world: World, now: Instant): Decis
   };
 }
 
+/** Until when the wires may answer; null where there is no authority. */
+export function authorityOf(state: ElectionState): Instant | null {
+  if (state.phase === 'member') return state.authUntil;
+  return state.phase === 'held' ? state.heldUntil : null;
+}
+
 function chosenState(
   state: ElectionState,
   world: World,
   now: Instant,
-): { state: ElectionState; moves: readonly Move[]; wakeAt: Instant } {
-  if (state.phase !== 'member') return { state, moves: [], wakeAt: FOREVER };
-  const verdicts = judged(state.verdicts, state.view, state, state.timing, now);
+): {
+  state: ElectionState;
+  suspects: ReadonlySet<IncarnationId>;
+  moves: readonly Move[];
+  wakeAt: Instant;
+} {
+  if (state.phase !== 'member') {
+    return { state, suspects: NO_SILENCE.suspects, moves: [], wakeAt: FOREVER };
+  }
+  const { suspects, silenced } = silenceOf(state, world.witness, world.suspectSince, now);
+  const grounds = { contact: state.provenAt, silenced, timing: state.timing };
+  const verdicts = judged(state.verdicts, state.view, grounds, now);
+  const links = heardLinks(state, world.links, world.witness);
+  const input = { demand: world.demand, links, report: world.witness };
   const member = { ...state, verdicts };
-  const { wanted, ring, moves, wakeAt } = choose(member, world.demand, world.links, now);
+  const { wanted, leaving, ring, moves, failbackAt, wakeAt } = choose(member, input, now);
   const active = new Map([...state.active].filter(([vip]) => wanted.has(vip)));
-  return { state: { ...member, wanted, ring, active }, moves, wakeAt };
+  const lost = moves.map(({ vip }) => vip);
+  const stopping = lost.length === 0 ? state.stopping : state.stopping.union(new Set(lost));
+  return {
+    state: { ...member, wanted, leaving, ring, active, stopping, failbackAt },
+    suspects,
+    moves,
+    wakeAt,
+  };
 }
 
 /** The heartbeat that is due: on schedule, or at once if a suspicion waits to be settled. */
@@ -153,10 +198,11 @@ function contentOf(state: ElectionState, world: World): ClaimsContent {
   }
   return {
     vips,
+    leaving: new Set(state.leaving.keys()),
     fences: state.verdicts.fences,
     joined: state.joined,
     draining: state.draining,
-    links: world.links,
+    links: heardLinks(state, world.links, world.witness),
   };
 }
 
@@ -195,7 +241,7 @@ function needsBarrier(state: ElectionState): boolean {
   }
   for (const [vip, write] of state.claimedAt) {
     if (state.active.has(vip) || !state.wanted.has(vip)) continue;
-    if (state.barrier < write || blockers(state, vip).length === 0) return true;
+    if (state.barrier < write) return true;
   }
   return false;
 }
@@ -214,9 +260,11 @@ function newestSentAt(state: ElectionState): number {
 
 function wakeAt(state: ElectionState, now: Instant): number {
   const times: number[] = [state.nextHeartbeatAt, state.nextClaimsAt, state.nextListAt];
-  if (state.phase === 'member') {
-    times.push(state.authUntil, nextVerdictAt(state.verdicts, state.view, state.timing));
+  if (state.phase !== 'reading' && state.phase !== 'writing') {
+    times.push(authorityWakeAt(state, now));
+    times.push(nextVerdictAt(state.verdicts, state.view, state.timing));
   }
+  times.push(tellAt(state));
   if (state.unseenSince !== undefined) times.push(state.unseenSince + echoPatience(state));
   return Math.min(...times.filter((time) => time > now));
 }
@@ -232,7 +280,8 @@ function hasLeft(state: ElectionState, world: World): boolean {
 /** A broken rule ends the process: the lease runs out, which is safe; going on would not be. */
 function assertSound(state: ElectionState): void {
   for (const vip of state.active.keys()) {
-    assert(state.phase === 'member', `owns ${vip} without being a member`);
+    const isMember = state.phase !== 'reading' && state.phase !== 'writing';
+    assert(isMember, `owns ${vip} without being a member`);
     assert(state.wanted.has(vip), `owns ${vip} without wanting it`);
     assert(state.claimedAt.has(vip), `owns ${vip} without a committed claim`);
   }

@@ -25,6 +25,11 @@ export interface Demand {
   readonly nodes: ReadonlySet<NodeName>;
   /** Nodes with the label `node.kubernetes.io/exclude-from-external-load-balancers`. */
   readonly excluded: ReadonlySet<NodeName>;
+  /**
+   * Nodes that are being emptied, with the reason: they take no VIP while another node may, and give theirs
+   * up in order. If every eligible node is among them, all stays as it is.
+   */
+  readonly draining: ReadonlyMap<NodeName, string>;
 }
 
 /** A node as the election sees it. */

@@ -1,18 +1,14 @@
-import { add, type Instant } from '../instant.ts';
-import type { IncarnationId, NodeName, Vip } from '../model.ts';
+import { add, type Instant, NEVER } from '../instant.ts';
+import type { IncarnationId, Utterance, Vip } from '../model.ts';
+import { asksForSuccessors } from './authority.ts';
+import { activated, recommitted } from './barrier.ts';
+import { withMove } from './failback.ts';
 import { incarnationId, type LeaseCut } from './records.ts';
-import { openRegister, seenBack, settled, undecided, type WriteOutcome } from './register.ts';
-import {
-  type ClaimsContent,
-  committedContent,
-  type ElectionState,
-  lapse,
-  type Move,
-  stamp,
-} from './state.ts';
+import { openRegister, seenBack, settled, type WriteOutcome } from './register.ts';
+import { type ClaimsContent, type ElectionState, lapse, stamp } from './state.ts';
 import { contactGap } from './timing.ts';
-import { buried, confirmed, standing } from './verdict.ts';
-import { observe, type Peer, restarted, type View } from './view.ts';
+import { buried, confirmed } from './verdict.ts';
+import { observe, restarted, type View } from './view.ts';
 
 /** After a write or a LIST that failed, the next one waits this long. */
 const RETRY_MS = 100;
@@ -29,11 +25,12 @@ export function watched(state: ElectionState, cut: LeaseCut, now: Instant): Elec
     ...state,
     newest: newer(cut.revision, state.newest),
     view: buried(view, state.verdicts, cut),
-    lastClaimants: claimants(state.lastClaimants, state.view, view),
+    ...claimantsSeen(state, view, now),
+    ...forgotten(state, view),
   };
   if (seen.phase === 'reading') return seen;
   if (isFenced(seen)) return lapse(seen, 'fenced by another node', now);
-  return ownSeen(seen, cut, now);
+  return activated(ownSeen(seen, cut, now), now);
 }
 
 /** The state after the LIST with this token was answered. */
@@ -51,8 +48,9 @@ export function listed(
   if (cut.revision < listing.newest) return { ...idle, wentBack: true };
   if (idle.phase === 'reading') return state.phase === 'reading' ? joined(idle, cut, now) : idle;
   const verdicts = confirmed(idle.verdicts, idle.view, listing.published);
-  const barrier = Math.max(idle.barrier, listing.forWrite);
-  return activated({ ...idle, verdicts, barrier }, listing.forWrite, cut.revision);
+  if (listing.forWrite < idle.barrier) return activated({ ...idle, verdicts }, now);
+  const barrier = { barrier: listing.forWrite, barrierRevision: cut.revision };
+  return activated({ ...idle, verdicts, ...barrier }, now);
 }
 
 /** The state after the LIST with this token failed. */
@@ -72,8 +70,15 @@ export function heartbeatSettled(
   const heartbeat = settled(state.heartbeat, write, outcome);
   switch (outcome.kind) {
     case 'committed': {
+      const sentAt = heartbeat.attempts.get(write)?.sentAt ?? state.contactAt;
+      const contactAt = Math.max(sentAt, state.contactAt) as Instant;
       const unseen = heartbeat.committed > heartbeat.seen;
-      return { ...state, heartbeat, unseenSince: unseen ? (state.unseenSince ?? now) : undefined };
+      return {
+        ...state,
+        heartbeat,
+        contactAt,
+        unseenSince: unseen ? (state.unseenSince ?? now) : undefined,
+      };
     }
     case 'conflict':
     case 'failed': {
@@ -96,6 +101,47 @@ export function claimsSettled(
   const claims = settled(state.claims, write, outcome);
   const nextClaimsAt = outcome.kind === 'committed' ? state.nextClaimsAt : add(now, RETRY_MS);
   return recommitted({ ...state, claims, nextClaimsAt });
+}
+
+/** The state after another node's incarnation said something on the segment. */
+export function heard(
+  state: ElectionState,
+  from: IncarnationId,
+  utterance: Utterance,
+  now: Instant,
+): ElectionState {
+  switch (utterance.kind) {
+    case 'fence':
+      return { ...state, selfFenced: new Set(state.selfFenced).add(from) };
+    case 'release': {
+      const { upTo, ageMs } = utterance;
+      const vips = new Map(state.released.get(from));
+      for (const vip of utterance.vips) {
+        if (upTo > (vips.get(vip)?.upTo ?? 0)) vips.set(vip, { upTo, at: add(now, -ageMs) });
+      }
+      return activated({ ...state, released: new Map(state.released).set(from, vips) }, now);
+    }
+    case 'ready': {
+      if (utterance.to !== incarnationId(stamp(state, 0))) return state;
+      const asked = utterance.vips.filter((vip) => mayYield(state, vip, now));
+      if (asked.length === 0) return state;
+      const yielded = new Map(state.yielded);
+      for (const vip of asked)
+        yielded.set(vip, { at: now, reason: `${from.split('/')[0]} is ready` });
+      return { ...state, yielded };
+    }
+  }
+}
+
+/** Nobody can take away what is not to move. */
+function mayYield(state: ElectionState, vip: Vip, now: Instant): boolean {
+  if (!state.active.has(vip)) return false;
+  return state.leaving.has(vip) || asksForSuccessors(state, now);
+}
+
+/** The state after this process has stood still for so long that its wires may have fenced it. */
+export function stalled(state: ElectionState, now: Instant): ElectionState {
+  return state.phase === 'reading' ? state : lapse(state, 'its agent stood still', now);
 }
 
 /** The state after the node was asked to leave for good. */
@@ -126,11 +172,30 @@ function echoed(state: ElectionState, now: Instant): ElectionState {
     ...state,
     authUntil,
     provenAt: sentAt,
+    contactAt: Math.max(sentAt, state.contactAt) as Instant,
     unseenSince: state.heartbeat.committed > state.heartbeat.seen ? now : undefined,
     view: gap ? restarted(state.view, now) : state.view,
     phase: now < authUntil ? 'member' : state.phase,
     firstMemberAt: state.firstMemberAt ?? now,
   };
+}
+
+/**
+ * The state of a process to which its predecessor on this host has handed over: that has stopped answering
+ * and left its claims as they are. They become ours under the next incarnation, in its first write, so
+ * that no peer ever sees the VIPs free. `cut` may be behind: the writes are built on its revisions, and
+ * are refused if it is.
+ */
+export function succeeded(state: ElectionState, cut: LeaseCut, now: Instant): ElectionState {
+  const { node } = state.self;
+  const seen = watched(state, cut, now);
+  const last = cut.claims.get(node)?.record;
+  if (last === undefined || !cut.heartbeats.has(node)) return seen;
+  const claim = { from: node, reason: 'handed over by the agent before' };
+  const wanted = new Map([...last.vips.keys()].map((vip) => [vip, claim]));
+  const verdicts = { ...seen.verdicts, fences: last.fences };
+  const next = joined({ ...seen, quietUntil: now }, cut, now);
+  return { ...next, verdicts, wanted, nextClaimsAt: NEVER };
 }
 
 /** The LIST that a join needs: takes over our Leases as they are stored, under the next incarnation. */
@@ -162,51 +227,6 @@ function joined(state: ElectionState, cut: LeaseCut, now: Instant): ElectionStat
   };
 }
 
-/**
- * Which VIPs stand committed, after the claims register has moved on: those of the newest committed
- * write that no undecided attempt gives up, since that one may commit at any moment.
- */
-export function recommitted(state: ElectionState): ElectionState {
-  const content = committedContent(state);
-  if (content === undefined) return state;
-  const claimedAt = new Map<Vip, number>();
-  const pending = undecided(state.claims);
-  for (const vip of content.vips.keys()) {
-    if (pending.some(({ vips }) => !vips.has(vip))) continue;
-    claimedAt.set(vip, state.claimedAt.get(vip) ?? state.claims.committed);
-  }
-  return { ...state, claimedAt };
-}
-
-/** I1: claims that were committed when the barrier began and that it shows nobody else to hold. */
-function activated(state: ElectionState, forWrite: number, revision: bigint): ElectionState {
-  const active = new Map(state.active);
-  const moves: Move[] = [];
-  for (const [vip, write] of state.claimedAt) {
-    const claim = state.wanted.get(vip);
-    if (claim === undefined || active.has(vip) || write > forWrite) continue;
-    if (blockers(state, vip).length > 0) continue;
-    active.set(vip, revision);
-    moves.push({ vip, from: claim.from, to: state.self.node, reason: claim.reason });
-  }
-  if (moves.length === 0) return state;
-  return { ...state, active, moves: [...state.moves, ...moves] };
-}
-
-/** The nodes whose claim on the VIP still stands: all that are not dead beyond doubt. */
-export function blockers(state: ElectionState, vip: Vip): readonly NodeName[] {
-  return [...state.view]
-    .filter(([, peer]) => standing(state.verdicts, peer) !== 'dead' && mayHold(peer, vip))
-    .map(([node]) => node);
-}
-
-function mayHold(peer: Peer, vip: Vip): boolean {
-  // Claims are written before the heartbeat of their incarnation. Where they are absent or older,
-  // somebody edited or deleted them, and nobody can tell what it claims.
-  if (peer.claims === undefined || peer.claims.incarnation < peer.incarnation) return true;
-  return peer.claims.vips.has(vip);
-}
-
 /** A fence on the incarnation that we are, or are about to be: it retires whatever state it is in (I6). */
 function isFenced(state: ElectionState): boolean {
   const own = incarnationId(stamp(state, 0));
@@ -225,18 +245,38 @@ function fencesOfOurs(state: ElectionState): number[] {
     .filter((number) => Number.isSafeInteger(number));
 }
 
-function claimants(
-  known: ReadonlyMap<Vip, NodeName>,
-  before: View,
+/** Who claimed each VIP last, and when VIPs so changed hands between peers. */
+function claimantsSeen(
+  state: ElectionState,
   after: View,
-): ReadonlyMap<Vip, NodeName> {
-  const news = [...after].filter(([node, peer]) => peer.claims !== before.get(node)?.claims);
-  if (news.length === 0) return known;
-  const next = new Map(known);
+  now: Instant,
+): Pick<ElectionState, 'lastClaimants' | 'moveTimes'> {
+  const { lastClaimants, moveTimes, view } = state;
+  const news = [...after].filter(([node, peer]) => peer.claims !== view.get(node)?.claims);
+  if (news.length === 0) return { lastClaimants, moveTimes };
+  const next = new Map(lastClaimants);
+  let times = moveTimes;
   for (const [node, peer] of news) {
-    for (const vip of peer.claims?.vips.keys() ?? []) next.set(vip, node);
+    for (const vip of peer.claims?.vips.keys() ?? []) {
+      const before = next.get(vip);
+      if (before !== undefined && before !== node) times = withMove(times, vip, now);
+      next.set(vip, node);
+    }
   }
-  return next;
+  return { lastClaimants: next, moveTimes: times };
+}
+
+/** What was said on the segment by incarnations that are not any more. */
+function forgotten(
+  { released, selfFenced }: ElectionState,
+  view: View,
+): Pick<ElectionState, 'released' | 'selfFenced'> {
+  if (released.size === 0 && selfFenced.size === 0) return { released, selfFenced };
+  const present = new Set([...view.values()].map((peer) => peer.identity));
+  return {
+    released: new Map([...released].filter(([id]) => present.has(id))),
+    selfFenced: selfFenced.intersection(present),
+  };
 }
 
 function newer(a: bigint, b: bigint): bigint {
@@ -248,6 +288,7 @@ function newer(a: bigint, b: bigint): bigint {
 export function sameContent(a: ClaimsContent | undefined, b: ClaimsContent): boolean {
   if (a === undefined || a.draining !== b.draining || a.joined !== b.joined) return false;
   if (a.vips.size !== b.vips.size || a.fences.size !== b.fences.size) return false;
+  if (a.leaving.size !== b.leaving.size || !b.leaving.isSubsetOf(a.leaving)) return false;
   for (const vip of b.vips.keys()) if (!a.vips.has(vip)) return false;
   return b.fences.isSubsetOf(a.fences) && JSON.stringify(a.links) === JSON.stringify(b.links);
 }

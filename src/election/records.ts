@@ -20,6 +20,8 @@ export interface Heartbeat extends LeaseStamp {
 export interface Claims extends LeaseStamp {
   readonly kind: 'claims';
   readonly vips: ReadonlyMap<Vip, Claim>;
+  /** Of these, the ones that are to move: they give way to any other claim, and block it until released. */
+  readonly leaving: ReadonlySet<Vip>;
   /** Incarnations that this node has judged dead and that have not shown a newer one since. */
   readonly fences: ReadonlySet<IncarnationId>;
   /** Position in the order of joining: the first 32 make up the speaker set. */

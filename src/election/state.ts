@@ -20,6 +20,7 @@ export interface Self {
 /** What a claims lease says besides its stamp. */
 export interface ClaimsContent {
   readonly vips: ReadonlyMap<Vip, Claim>;
+  readonly leaving: ReadonlySet<Vip>;
   readonly fences: ReadonlySet<IncarnationId>;
   readonly joined: number;
   readonly draining: boolean;
@@ -28,9 +29,27 @@ export interface ClaimsContent {
 
 /**
  * `reading`: a LIST must show what our Leases hold. `writing`: the new incarnation is being written and
- * has not been seen back. `member`: authority is held. (Suspicion is the wires' own; hold belongs here.)
+ * has not been seen back. `member`: authority is held by the lease. `held`: the lease ran out while the
+ * API server was away for everybody audible. `silent`: it ran out, and for a moment it may turn out to be
+ * that; nothing is answered meanwhile. (Suspicion is the wires' own.)
  */
-export type Phase = 'reading' | 'writing' | 'member';
+export type Phase = 'reading' | 'writing' | 'member' | 'held' | 'silent';
+
+/** A release that was heard on the segment. */
+export interface Release {
+  /** The write number up to which the incarnation's claims on the VIP are void. */
+  readonly upTo: number;
+  /** Since then it has answered for it no more. */
+  readonly at: Instant;
+}
+
+/** Why and since when an owned VIP is to move; it is answered until a successor is ready. */
+export interface Leaving {
+  readonly reason: string;
+  readonly since: Instant;
+  /** When another node's claim on it was seen first. */
+  readonly claimedSince: Instant | undefined;
+}
 
 /** A change of ownership, for people: the log, events, metrics. */
 export interface Move {
@@ -69,12 +88,26 @@ export interface ElectionState {
   /** When the newest heartbeat was acknowledged, until it is seen back. */
   readonly unseenSince: Instant | undefined;
   readonly listing: Listing | undefined;
-  /** Newest claims write that a finished barrier covers. */
+  /** Newest claims write that a finished barrier covers, and the revision of that barrier. */
   readonly barrier: number;
+  readonly barrierRevision: bigint;
   /** No answer leaves at or after it (I4). */
   readonly authUntil: Instant;
   /** Send time of the newest own heartbeat that was seen back. */
   readonly provenAt: Instant;
+  /** Send time of the newest own heartbeat that was acknowledged: our contact with the API server. */
+  readonly contactAt: Instant;
+  /** While the phase is `held`: until when the authority is handed out. */
+  readonly heldUntil: Instant;
+  /** Newest contact that an audible peer has told, if it counts, and since when one has. */
+  readonly peerContactAt: Instant | undefined;
+  readonly peerContactSince: Instant | undefined;
+  /** Who has ever said that it hears us: `<link>/<node>`. */
+  readonly heardBy: ReadonlySet<string>;
+  /** Incarnations that have fenced themselves on the segment. */
+  readonly selfFenced: ReadonlySet<IncarnationId>;
+  /** What incarnations have released on the segment. */
+  readonly released: ReadonlyMap<IncarnationId, ReadonlyMap<Vip, Release>>;
   /** Until then a wire of a predecessor on this host may still let a frame pass; set by the first join. */
   readonly quietUntil: Instant | undefined;
   /** When this process became a member for the first time. */
@@ -87,6 +120,22 @@ export interface ElectionState {
   readonly verdicts: Verdicts;
   /** VIPs that we claim or want to. */
   readonly wanted: ReadonlyMap<Vip, Claim>;
+  /** Of these, the ones that are to move. */
+  readonly leaving: ReadonlyMap<Vip, Leaving>;
+  /** VIPs that a successor is ready for or has taken: not wanted again at once. */
+  readonly yielded: ReadonlyMap<Vip, { readonly at: Instant; readonly reason: string }>;
+  /** VIPs given up under this incarnation; told on the segment once no wire holds them. */
+  readonly stopping: ReadonlySet<Vip>;
+  /** When a READY was told last for a VIP that waits for its release. */
+  readonly readyAt: ReadonlyMap<Vip, Instant>;
+  /** Of each VIP that we own: since when its predecessor has answered no more; requests since then are ours. */
+  readonly silentSince: ReadonlyMap<Vip, Instant>;
+  /** When each VIP was taken over by this incarnation, for those of the last seconds. */
+  readonly takenAt: ReadonlyMap<Vip, Instant>;
+  /** When VIPs changed hands, as far as seen and recent: what limits failback. */
+  readonly moveTimes: ReadonlyMap<Vip, readonly Instant[]>;
+  /** When failback is to be thought about again. */
+  readonly failbackAt: Instant;
   /** Committed claims, with the claims write since which each has stood without interruption. */
   readonly claimedAt: ReadonlyMap<Vip, number>;
   /** VIPs that we own, with the epoch: the revision of the barrier that activated them. */
@@ -99,6 +148,15 @@ export interface ElectionState {
   /** Why the last incarnation ended. */
   readonly lapsed: string | undefined;
 }
+
+const NOTHING_MOVES = {
+  leaving: new Map<Vip, Leaving>(),
+  yielded: new Map<Vip, { readonly at: Instant; readonly reason: string }>(),
+  stopping: new Set<Vip>(),
+  readyAt: new Map<Vip, Instant>(),
+  takenAt: new Map<Vip, Instant>(),
+  silentSince: new Map<Vip, Instant>(),
+};
 
 /** An agent that has not read the Leases yet. */
 export function initialState(self: Self, timing: Timing): ElectionState {
@@ -118,8 +176,16 @@ export function initialState(self: Self, timing: Timing): ElectionState {
     unseenSince: undefined,
     listing: undefined,
     barrier: 0,
+    barrierRevision: 0n,
     authUntil: NEVER,
     provenAt: NEVER,
+    contactAt: NEVER,
+    heldUntil: NEVER,
+    peerContactAt: undefined,
+    peerContactSince: undefined,
+    heardBy: new Set(),
+    selfFenced: new Set(),
+    released: new Map(),
     quietUntil: undefined,
     firstMemberAt: undefined,
     newest: 0n,
@@ -127,6 +193,9 @@ export function initialState(self: Self, timing: Timing): ElectionState {
     view: new Map(),
     verdicts: NO_VERDICTS,
     wanted: new Map(),
+    ...NOTHING_MOVES,
+    moveTimes: new Map(),
+    failbackAt: NEVER,
     claimedAt: new Map(),
     active: new Map(),
     lastClaimants: new Map(),
@@ -161,7 +230,9 @@ export function lapse(state: ElectionState, reason: string, now: Instant): Elect
     barrier: 0,
     authUntil: NEVER,
     provenAt: NEVER,
+    contactAt: NEVER,
     wanted: new Map(),
+    ...NOTHING_MOVES,
     claimedAt: new Map(),
     active: new Map(),
     moves: [...state.moves, ...stopped],

@@ -8,6 +8,10 @@ export interface Timing {
   readonly holderPatience: number;
   /** How long others wait without a change of the heartbeat before they call its writer dead. */
   readonly takerPatience: number;
+  /** Pace of the witness; 0: this profile has none. */
+  readonly beatInterval: number;
+  /** So many beats missing in a row, and `GRACE_MS`, are silence. */
+  readonly silentBeats: number;
 }
 
 /** Clock rates of two nodes may differ by this share (assumption A1). */
@@ -16,6 +20,8 @@ const RATE_ERROR = 0.01;
 const SEND_DELAY_MS = 200;
 /** More than this share of `renewInterval` between two heartbeats that came back is a lost contact. */
 const CONTACT_FACTOR = 1.3;
+/** Two nodes that one client hears hear each other within this (assumption A4). */
+const GRACE_MS = 50;
 
 const PROFILES = {
   calm: {
@@ -23,18 +29,24 @@ const PROFILES = {
     requestTimeout: 2000,
     holderPatience: 8000,
     takerPatience: 10_000,
+    beatInterval: 200,
+    silentBeats: 5,
   },
   standard: {
     renewInterval: 1000,
     requestTimeout: 800,
     holderPatience: 2700,
     takerPatience: 3000,
+    beatInterval: 100,
+    silentBeats: 3,
   },
   'fast-lease': {
     renewInterval: 200,
     requestTimeout: 150,
     holderPatience: 560,
     takerPatience: 800,
+    beatInterval: 0,
+    silentBeats: 0,
   },
 } satisfies Record<string, Timing>;
 
@@ -50,7 +62,8 @@ export const PROFILE_NAMES: readonly Profile[] = ['calm', 'standard', 'fast-leas
 export function checkedTiming(profile: Profile, overrides: Partial<Timing> = {}): Timing {
   const timing: Timing = { ...PROFILES[profile], ...overrides };
   for (const [name, value] of Object.entries(timing)) {
-    if (!Number.isFinite(value) || value <= 0) {
+    const least = name === 'beatInterval' || name === 'silentBeats' ? 0 : Number.MIN_VALUE;
+    if (!Number.isFinite(value) || value < least) {
       throw new RangeError(`Cannot use timings: '${name}' must be positive: it is ${value} ms`);
     }
   }
@@ -63,11 +76,12 @@ export function checkedTiming(profile: Profile, overrides: Partial<Timing> = {})
         `holderPatience ${timing.holderPatience} ms * 1.01 + ${SEND_DELAY_MS} ms`,
     );
   }
-  if (contactGap(timing) >= timing.holderPatience - timing.renewInterval) {
+  const handover = contactGap(timing) + 3 * timing.beatInterval;
+  if (handover >= timing.holderPatience - timing.renewInterval) {
     throw new RangeError(
       `Cannot use timings: one lost heartbeat would end the authority: ` +
-        `1.3 * renewInterval ${timing.renewInterval} ms must be less than ` +
-        `holderPatience ${timing.holderPatience} ms - renewInterval`,
+        `1.3 * renewInterval ${timing.renewInterval} ms + 3 * beatInterval ${timing.beatInterval} ms ` +
+        `must be less than holderPatience ${timing.holderPatience} ms - renewInterval`,
     );
   }
   if (timing.requestTimeout >= timing.renewInterval) {
@@ -82,4 +96,9 @@ export function checkedTiming(profile: Profile, overrides: Partial<Timing> = {})
 /** The longest distance of two heartbeats that came back which still counts as unbroken contact, in ms. */
 export function contactGap(timing: Timing): number {
   return CONTACT_FACTOR * timing.renewInterval;
+}
+
+/** How long a peer may go unheard before it counts as silent, in ms. */
+export function silencePatience(timing: Timing): number {
+  return timing.silentBeats * timing.beatInterval + GRACE_MS;
 }

@@ -30,24 +30,28 @@ export function standing(verdicts: Verdicts, peer: Peer): Standing {
   return verdicts.provisional.has(peer.identity) ? 'provisionally dead' : 'live';
 }
 
-/** Our own contact: send time of the newest own heartbeat that came back. */
-export interface Contact {
-  readonly provenAt: Instant;
+/** What a verdict may rest on. */
+export interface Grounds {
+  /** Our own contact: send time of the newest own heartbeat that came back. */
+  readonly contact: Instant;
+  /** Incarnations that the witness says are gone, by as many ears as it takes. */
+  readonly silenced: ReadonlySet<IncarnationId>;
+  readonly timing: Timing;
 }
 
 /**
  * The verdicts at `now`. New ones need takerPatience without a change, and a view that is fresh: an own
- * heartbeat sent within the contact gap has come back, through the same watch that carries the others'.
+ * heartbeat sent within the contact gap has come back, through the same watch that carries the others'; or
+ * the witness's word for it, which needs neither.
  * The caller has restarted all patience if contact was ever lost for longer (see `restarted`).
  */
 export function judged(
   verdicts: Verdicts,
   view: View,
-  contact: Contact,
-  timing: Timing,
+  { contact, silenced, timing }: Grounds,
   now: Instant,
 ): Verdicts {
-  const fresh = now - contact.provenAt <= contactGap(timing);
+  const fresh = now - contact <= contactGap(timing);
   const provisional = new Map<IncarnationId, string>();
   const dead = new Set<IncarnationId>();
   const fences = new Set<IncarnationId>();
@@ -59,7 +63,7 @@ export function judged(
     if (basis !== undefined) {
       // A beat after the verdict: it lives, will read the fence and come back as the next incarnation.
       if (basis === peer.beat) provisional.set(id, basis);
-    } else if (!dead.has(id) && fresh && now - peer.seenAt >= timing.takerPatience) {
+    } else if (!dead.has(id) && (silenced.has(id) || (fresh && isExpired(peer, timing, now)))) {
       provisional.set(id, peer.beat);
       fences.add(id);
     }
@@ -103,6 +107,10 @@ export function nextVerdictAt(verdicts: Verdicts, view: View, timing: Timing): n
     if (standing(verdicts, peer) === 'live') at = Math.min(at, peer.seenAt + timing.takerPatience);
   }
   return at;
+}
+
+function isExpired(peer: Peer, timing: Timing, now: Instant): boolean {
+  return now - peer.seenAt >= timing.takerPatience;
 }
 
 function sameVerdicts(before: Verdicts, after: Verdicts): Verdicts {

@@ -19,6 +19,8 @@ export interface Peer {
   readonly seenAt: Instant;
   /** Whether its beat ever changed while we watched: else its Leases may be those of long ago. */
   readonly wasAlive: boolean;
+  /** Since when its present incarnation has been there, as far as we saw. */
+  readonly aliveSince: Instant;
   readonly heartbeatRevision: bigint;
   /**
    * Its newest claims lease. Undefined if that was deleted, spoilt or edited: its writer may still be
@@ -60,6 +62,17 @@ export function claimsCount(peer: Peer): peer is Peer & { readonly claims: Claim
   return peer.claims !== undefined && incarnationId(peer.claims) === peer.identity;
 }
 
+/**
+ * Whether the peer's claims are those of its present incarnation or of the next: claims are written
+ * before the first heartbeat of theirs.
+ */
+export function claimsStand(peer: Peer): peer is Peer & { readonly claims: Claims } {
+  if (claimsCount(peer)) return true;
+  const { claims, identity, incarnation } = peer;
+  if (claims === undefined || claims.incarnation <= incarnation) return false;
+  return identity.startsWith(`${claims.node}/${claims.bootId}/`);
+}
+
 function writeOf({ session, write }: LeaseStamp): string {
   return `${session}.${write}`;
 }
@@ -77,12 +90,14 @@ function withHeartbeat(
     return { ...peer, beat: DELETED, seenAt: now, heartbeatRevision: cut.revision };
   }
   if (peer !== undefined && stored.revision <= peer.heartbeatRevision) return peer;
+  const identity = incarnationId(stored.record);
   return {
-    identity: incarnationId(stored.record),
+    identity,
     incarnation: stored.record.incarnation,
     beat: writeOf(stored.record),
     seenAt: now,
     wasAlive: peer !== undefined,
+    aliveSince: peer?.identity === identity ? peer.aliveSince : now,
     heartbeatRevision: stored.revision,
     claims: peer?.claims,
     claimsWrite: peer?.claimsWrite ?? '',
@@ -110,6 +125,7 @@ function withClaims(
       beat: DELETED,
       seenAt: now,
       wasAlive: false,
+      aliveSince: now,
       heartbeatRevision: cut.revision,
       claims: stored.record,
       claimsWrite: writeOf(stored.record),

@@ -66,8 +66,10 @@ function readStamp(spec: Readonly<Record<string, unknown>>, meta: Metadata): Lea
 }
 
 function readClaims(meta: Metadata): Omit<Claims, keyof LeaseStamp | 'kind'> {
+  const vips = unpack(json(meta, 'claims'));
   return {
-    vips: unpack(json(meta, 'claims')),
+    vips,
+    leaving: new Set(texts(json(meta, 'leaving'), 'leaving').filter((vip) => vips.has(vip))),
     fences: new Set(bounded(texts(json(meta, 'fences'), 'fences'), 'fences', MAX_FENCES)),
     joined: wholeNumber(meta, 'joined'),
     draining: flag(meta, 'draining'),

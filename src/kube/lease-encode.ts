@@ -95,6 +95,7 @@ function timingOf({ renewInterval, holderPatience, takerPatience }: LeaseTiming)
 function claimsAnnotations(claims: Claims): Record<string, string> {
   return {
     'leasehold.dev/claims': JSON.stringify(pack(claims.vips)),
+    'leasehold.dev/leaving': JSON.stringify([...claims.leaving]),
     'leasehold.dev/fences': JSON.stringify([...claims.fences]),
     'leasehold.dev/joined': String(claims.joined),
     'leasehold.dev/draining': String(claims.draining),

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { blockers } from '../../src/election/barrier.ts';
 import type { LeaseWrite } from '../../src/election/decide.ts';
-import { blockers } from '../../src/election/events.ts';
 import type { Claims } from '../../src/election/records.ts';
 import { checkedTiming } from '../../src/election/timing.ts';
 import { HandNode, HandPeer } from '../support/sim-hand.ts';

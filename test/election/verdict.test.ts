@@ -2,9 +2,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Heartbeat, LeaseCut } from '../../src/election/records.ts';
 import { checkedTiming } from '../../src/election/timing.ts';
-import { confirmed, judged, NO_VERDICTS, standing } from '../../src/election/verdict.ts';
+import {
+  confirmed,
+  type Grounds,
+  judged,
+  NO_VERDICTS,
+  standing,
+} from '../../src/election/verdict.ts';
 import { observe, restarted, type View } from '../../src/election/view.ts';
-import { instant } from '../../src/instant.ts';
+import { type Instant, instant } from '../../src/instant.ts';
 import { HandNode, HandPeer } from '../support/sim-hand.ts';
 
 const timing = checkedTiming('standard');
@@ -29,39 +35,43 @@ function peer(view: View) {
 }
 
 const seen = observe(new Map(), cutOf(5n, 1), 'n1', instant(1000));
-const fresh = { provenAt: instant(3900) };
+const fresh = instant(3900);
+
+function grounds(contact: Instant, silenced: readonly string[] = []): Grounds {
+  return { contact, silenced: new Set(silenced), timing };
+}
 
 test('I6: dead needs no change for takerPatience since we saw the last one', () => {
-  const early = judged(NO_VERDICTS, seen, fresh, timing, instant(3999));
+  const early = judged(NO_VERDICTS, seen, grounds(fresh), instant(3999));
   assert.equal(standing(early, peer(seen)), 'live');
-  const due = judged(NO_VERDICTS, seen, fresh, timing, instant(4000));
+  const due = judged(NO_VERDICTS, seen, grounds(fresh), instant(4000));
   assert.equal(standing(due, peer(seen)), 'provisionally dead');
   assert.deepEqual([...due.fences], ['n2/b/4']);
 });
 
 test('I6: no verdict without a fresh view of our own', () => {
-  const stale = { provenAt: instant(4000 - 1301) };
-  assert.equal(judged(NO_VERDICTS, seen, stale, timing, instant(4000)).fences.size, 0);
+  const stale = instant(4000 - 1301);
+  assert.equal(judged(NO_VERDICTS, seen, grounds(stale), instant(4000)).fences.size, 0);
 });
 
 test('I6: a verdict stays provisional until the barrier after the write that published it', () => {
-  const due = judged(NO_VERDICTS, seen, fresh, timing, instant(4000));
+  const due = judged(NO_VERDICTS, seen, grounds(fresh), instant(4000));
   assert.equal(standing(confirmed(due, seen, new Set()), peer(seen)), 'provisionally dead');
   assert.equal(standing(confirmed(due, seen, due.fences), peer(seen)), 'dead');
 });
 
 test('I6: a beat that the barrier shows spares the peer, but its fence stays published', () => {
-  const due = judged(NO_VERDICTS, seen, fresh, timing, instant(4000));
+  const due = judged(NO_VERDICTS, seen, grounds(fresh), instant(4000));
   const after = observe(seen, cutOf(6n, 2), 'n1', instant(4010));
   const barrier = confirmed(due, after, due.fences);
-  const next = judged(barrier, after, fresh, timing, instant(4010));
+  const next = judged(barrier, after, grounds(fresh), instant(4010));
   assert.equal(standing(next, peer(after)), 'live');
   assert(next.fences.has('n2/b/4'));
 });
 
 test('after a gap in our own contact every patience starts anew', () => {
   const again = restarted(seen, instant(3500));
-  assert.equal(judged(NO_VERDICTS, again, fresh, timing, instant(4000)).fences.size, 0);
+  assert.equal(judged(NO_VERDICTS, again, grounds(fresh), instant(4000)).fences.size, 0);
 });
 
 test('I7: nothing is accepted at a lower revision than one already seen', () => {
@@ -73,9 +83,9 @@ test('I7: nothing is accepted at a lower revision than one already seen', () => 
 
 test('deletion is not expiry: the patience starts when the lease was seen to be gone', () => {
   const gone = observe(seen, cutOf(6n, 0), 'n1', instant(2000));
-  assert.equal(judged(NO_VERDICTS, gone, fresh, timing, instant(4000)).fences.size, 0);
-  const late = { provenAt: instant(4900) };
-  assert.equal(judged(NO_VERDICTS, gone, late, timing, instant(5000)).fences.size, 1);
+  assert.equal(judged(NO_VERDICTS, gone, grounds(fresh), instant(4000)).fences.size, 0);
+  const late = instant(4900);
+  assert.equal(judged(NO_VERDICTS, gone, grounds(late), instant(5000)).fences.size, 1);
 });
 
 test('I6: silence counts only from when our own contact came back, though authority never ended', () => {

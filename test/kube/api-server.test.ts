@@ -268,6 +268,7 @@ function claims(): Claims {
       ['192.0.2.10', { reason: 'first claim', from: undefined }],
       ['192.0.2.11', { reason: 'n2 is dead', from: 'n2' }],
     ]),
+    leaving: new Set(),
     fences: new Set(['n2/b7/1']),
     joined: 4,
     draining: false,

@@ -4,8 +4,9 @@ import fc from 'fast-check';
 import { decodeL2Advertisement } from '../../src/kube/advertisement.ts';
 import { decodeEndpointSlice } from '../../src/kube/endpoint-slice.ts';
 import type { Decode } from '../../src/kube/json.ts';
-import { decodeNode } from '../../src/kube/node.ts';
+import { DRAIN_ANNOTATION, decodeNode } from '../../src/kube/node.ts';
 import { decodePool } from '../../src/kube/pool.ts';
+import { decodeSecret } from '../../src/kube/secret.ts';
 import { decodeService } from '../../src/kube/service.ts';
 
 const metadata = {
@@ -90,6 +91,53 @@ test('a Node gives its labels and those of its addresses that are IP addresses',
   assert.deepEqual([node.labels, node.addresses], [{ zone: 'a' }, ['192.0.2.11']]);
 });
 
+test('a Node is schedulable, untainted and not asked to drain unless it says so', () => {
+  const { unschedulable, taints, drainAsked } = value(decodeNode, {});
+  assert.deepEqual(
+    { unschedulable, taints, drainAsked },
+    {
+      unschedulable: false,
+      taints: [],
+      drainAsked: false,
+    },
+  );
+});
+
+test('a Node gives whether it is cordoned, and its taints but for those that only ask', () => {
+  const taints = [
+    { key: 'a', effect: 'NoSchedule', value: 'x' },
+    { key: 'b', effect: 'NoExecute', timeAdded: '2026-11-21T00:00:00Z' },
+    { key: 'c', effect: 'PreferNoSchedule' },
+  ];
+  const node = value(decodeNode, { spec: { unschedulable: true, taints } });
+  assert.deepEqual([node.unschedulable, node.taints], [true, ['a', 'b']]);
+});
+
+for (const { text, asked } of [
+  { text: 'true', asked: true },
+  { text: '', asked: true },
+  { text: 'until Friday', asked: true },
+  { text: 'false', asked: false },
+]) {
+  test(`the annotation ${DRAIN_ANNOTATION}="${text}" asks for ${asked ? 'a' : 'no'} drain`, () => {
+    const annotations = { [DRAIN_ANNOTATION]: text };
+    assert.equal(value(decodeNode, { metadata: { ...metadata, annotations } }).drainAsked, asked);
+  });
+}
+
+test('a Secret gives the bytes of its keys', () => {
+  const { data } = value(decodeSecret, { data: { key: 'AP8B', empty: '' } });
+  assert.deepEqual([...(data.get('key') ?? [])], [0, 255, 1]);
+  assert.equal(data.get('empty')?.length, 0);
+  assert.equal(value(decodeSecret, {}).data.size, 0);
+});
+
+for (const data of [{ key: 'topsecret' }, { key: 4711 }, 'topsecret', { key: 'topsecre*' }]) {
+  test(`a Secret with the data ${JSON.stringify(data)} is set aside, without quoting it`, () => {
+    assert.doesNotMatch(error(decodeSecret, { data }), /topsec|4711/);
+  });
+}
+
 test('a pool gives ranges in its order; host bits of a prefix mean its network', () => {
   const pool = value(decodePool, {
     spec: { addresses: ['192.0.2.7/29', '192.0.2.100 - 192.0.2.101'], autoAssign: false },
@@ -135,6 +183,7 @@ test('whatever JSON arrives, every decoder answers with a value', () => {
     decodeService,
     decodeEndpointSlice,
     decodeNode,
+    decodeSecret,
     decodePool,
     decodeL2Advertisement,
   ];
@@ -142,6 +191,7 @@ test('whatever JSON arrives, every decoder answers with a value', () => {
     spec: fc.jsonValue(),
     status: fc.jsonValue(),
     endpoints: fc.jsonValue(),
+    data: fc.jsonValue(),
   });
   fc.assert(
     fc.property(fc.jsonValue(), parts, (any, object) => {

@@ -29,6 +29,7 @@ const claims: Claims = {
     ['192.0.2.3', { reason: 'first claim', from: undefined }],
     ['192.0.2.2', { reason: 'n2 is dead', from: 'n2' }],
   ]),
+  leaving: new Set(['192.0.2.3']),
   fences: new Set(['n2/b/1']),
   joined: 5,
   draining: true,
@@ -89,6 +90,7 @@ test('claims come back from their Lease as they were', () => {
       vips: fc
         .array(fc.tuple(fc.ipV4(), claim), { maxLength: 20 })
         .map((entries) => new Map(entries)),
+      leaving: fc.constant(new Set<string>()),
       fences: fc.array(fc.string(), { maxLength: 5 }).map((fences) => new Set(fences)),
       joined: fc.nat(),
       draining: fc.boolean(),
@@ -192,7 +194,7 @@ for (const { name, edit, message } of [
 
 test('whatever JSON stands where the Lease should be, the answer is a value', () => {
   const annotations = fc.dictionary(
-    fc.constantFrom('claims', 'fences', 'links', 'write', 'joined', 'draining'),
+    fc.constantFrom('claims', 'leaving', 'fences', 'links', 'write', 'joined', 'draining'),
     fc.oneof(fc.string(), fc.json()),
   );
   fc.assert(fc.property(fc.jsonValue(), (value) => void decodeLease(value)));

@@ -1,0 +1,95 @@
+import { add, type Instant } from '../instant.ts';
+import type { World } from './decide.ts';
+import { hearers, isFencedByBeat, lastHeardAt, peerContactAt } from './hearing.ts';
+import { type ElectionState, lapse } from './state.ts';
+import { contactGap } from './timing.ts';
+
+/** A held authority is handed out for so long, and renewed at every look at the world. */
+const HOLD_MS = 500;
+/** At least so often the world is looked at while the authority is not an ordinary one. */
+const LOOK_MS = 50;
+/** Share of takerPatience that a held owner waits for its own contact once a peer shows some. */
+const HOLD_GRACE = 0.4;
+/** A peer that is in contact again is given so long a start before a held owner asks for successors. */
+const LEAD_MS = 500;
+/** Beats for which an owner without authority keeps its incarnation, in silence. */
+const SILENT_BEATS = 3;
+
+/**
+ * The state of the authority at `now` (design 4.4.3). It ends with the lease, unless no audible peer is in
+ * contact with the API server either: then it is the API that is away, nobody can be taking over, and
+ * the owner holds on.
+ */
+export function authority(before: ElectionState, world: World, now: Instant): ElectionState {
+  const state = withHearing(before, world, now);
+  if (state.phase === 'reading' || state.phase === 'writing') return state;
+  if (state.wentBack) return lapse(state, 'the API server went back in time', now);
+  if ((world.witness?.selfFenced ?? 0) >= state.incarnation) {
+    return lapse(state, 'its wires had not heard of it for too long', now);
+  }
+  if (isFencedByBeat(state, world.witness)) return lapse(state, 'fenced by another node', now);
+  if (now < state.authUntil) return state;
+  // Asked once: a contact that comes back while it is held is no reason to end it.
+  if (state.phase === 'member' && !mayHold(state, world)) {
+    return lapse(state, 'its lease ran out', now);
+  }
+  return state.peerContactSince === undefined ? held(state, now) : yielding(state, now);
+}
+
+/** When the authority wants to be looked at again. */
+export function authorityWakeAt(state: ElectionState, now: Instant): Instant {
+  if (state.phase === 'member') return state.authUntil;
+  return add(now, LOOK_MS);
+}
+
+/** Whether the node asks its peers for successors: they are in contact, and it is not (design 4.4.4). */
+export function asksForSuccessors(state: ElectionState, now: Instant): boolean {
+  const { peerContactSince: since, peerContactAt: at, phase, timing } = state;
+  if (since === undefined || at === undefined || phase === 'reading') return false;
+  if (now - state.contactAt <= contactGap(timing)) return false;
+  if (phase === 'held') return now - since >= LEAD_MS;
+  // The peer reached the API server after we had failed to: it is not the API server that is away.
+  return at > firstFailedAt(state);
+}
+
+function withHearing(state: ElectionState, { witness }: World, now: Instant): ElectionState {
+  if (witness === undefined) return state;
+  const contactAt = peerContactAt(witness, state.timing, now);
+  const since = contactAt === undefined ? undefined : (state.peerContactSince ?? now);
+  const news = hearers(witness, state.self.node).filter((each) => !state.heardBy.has(each));
+  const heardBy = news.length === 0 ? state.heardBy : new Set([...state.heardBy, ...news]);
+  return { ...state, peerContactAt: contactAt, peerContactSince: since, heardBy };
+}
+
+/**
+ * A node that has heard no peer since its own last contact cannot tell whether the API server is away or
+ * itself cut off: where the network swallows the witness, leases alone decide.
+ */
+function mayHold(state: ElectionState, { witness }: World): boolean {
+  return lastHeardAt(witness) >= state.contactAt;
+}
+
+function held(state: ElectionState, now: Instant): ElectionState {
+  return { ...state, phase: 'held', heldUntil: add(now, HOLD_MS) };
+}
+
+/** A peer is in contact: it may judge us as soon as it has been for takerPatience. */
+function yielding(state: ElectionState, now: Instant): ElectionState {
+  const { timing, peerContactSince = now } = state;
+  if (state.phase === 'held') {
+    if (now - peerContactSince < timing.takerPatience * HOLD_GRACE) return held(state, now);
+    return lapse(state, 'others reach the API server, and it does not', now);
+  }
+  if (now - state.authUntil < SILENT_BEATS * timing.beatInterval) {
+    return { ...state, phase: 'silent' };
+  }
+  return lapse(state, 'its lease ran out', now);
+}
+
+/** When the oldest renewal was sent of which nothing was heard since the last that was acknowledged. */
+function firstFailedAt({ heartbeat }: ElectionState): number {
+  const times = [...heartbeat.attempts]
+    .filter(([write]) => write > heartbeat.committed)
+    .map(([, { sentAt }]) => sentAt);
+  return Math.min(Number.POSITIVE_INFINITY, ...times);
+}

@@ -1,0 +1,75 @@
+import { type Instant, NEVER } from '../instant.ts';
+import type { NodeName, Vip } from '../model.ts';
+import { withMove } from './failback.ts';
+import { undecided } from './register.ts';
+import { committedContent, type ElectionState, type Move } from './state.ts';
+import { standing } from './verdict.ts';
+import { claimsCount, type Peer } from './view.ts';
+
+/**
+ * Which VIPs stand committed, after the claims register has moved on: those of the newest committed
+ * write that no undecided attempt gives up, since that one may commit at any moment.
+ */
+export function recommitted(state: ElectionState): ElectionState {
+  const content = committedContent(state);
+  if (content === undefined) return state;
+  const claimedAt = new Map<Vip, number>();
+  const pending = undecided(state.claims);
+  for (const vip of content.vips.keys()) {
+    if (pending.some(({ vips }) => !vips.has(vip))) continue;
+    claimedAt.set(vip, state.claimedAt.get(vip) ?? state.claims.committed);
+  }
+  return { ...state, claimedAt };
+}
+
+/**
+ * I1: claims that were committed when the barrier began, and on which everybody's claim that it showed has
+ * gone since. Whoever claimed after it began finds our claim at its own barrier.
+ */
+export function activated(state: ElectionState, now: Instant): ElectionState {
+  if (state.phase !== 'member') return state;
+  const active = new Map(state.active);
+  const moves: Move[] = [];
+  let { takenAt, silentSince, moveTimes } = state;
+  for (const [vip, write] of state.claimedAt) {
+    const claim = state.wanted.get(vip);
+    if (claim === undefined || active.has(vip) || write > state.barrier) continue;
+    if (blockers(state, vip).length > 0) continue;
+    active.set(vip, state.barrierRevision);
+    takenAt = new Map(takenAt).set(vip, now);
+    silentSince = new Map(silentSince).set(vip, endOfPredecessor(state, vip, now));
+    if (claim.from !== undefined && claim.from !== state.self.node)
+      moveTimes = withMove(moveTimes, vip, now);
+    moves.push({ vip, from: claim.from, to: state.self.node, reason: claim.reason });
+  }
+  if (moves.length === 0) return state;
+  return { ...state, active, takenAt, silentSince, moveTimes, moves: [...state.moves, ...moves] };
+}
+
+/** Since when nobody has answered for the VIP; now, if that cannot be told. */
+function endOfPredecessor(state: ElectionState, vip: Vip, now: Instant): Instant {
+  const last = state.lastClaimants.get(vip);
+  const peer = last === undefined ? undefined : state.view.get(last);
+  // Of what the agent before us answered we know nothing but that it has stopped.
+  if (state.wanted.get(vip)?.from === state.self.node) return now;
+  if (peer === undefined) return NEVER;
+  // Dead for longer than anybody remembers a request, or for as long as we have claimed.
+  if (standing(state.verdicts, peer) === 'dead') return NEVER;
+  return state.released.get(peer.identity)?.get(vip)?.at ?? now;
+}
+
+/** The nodes whose claim on the VIP still stands: all that are not dead beyond doubt. */
+export function blockers(state: ElectionState, vip: Vip): readonly NodeName[] {
+  return [...state.view]
+    .filter(([, peer]) => standing(state.verdicts, peer) !== 'dead' && mayHold(state, peer, vip))
+    .map(([node]) => node);
+}
+
+function mayHold({ released }: ElectionState, peer: Peer, vip: Vip): boolean {
+  // Claims are written before the heartbeat of their incarnation. Where they are absent or older,
+  // somebody edited or deleted them, and nobody can tell what it claims.
+  if (peer.claims === undefined || peer.claims.incarnation < peer.incarnation) return true;
+  if (!peer.claims.vips.has(vip)) return false;
+  const release = released.get(peer.identity)?.get(vip);
+  return release === undefined || peer.claims.write > release.upTo || !claimsCount(peer);
+}
