@@ -23,6 +23,10 @@ async function main(args: readonly string[]): Promise<number> {
       const { checkHealth } = await import('./cli/health.ts');
       return checkHealth(invocation);
     }
+    case 'drain': {
+      const { drainNode } = await import('./cli/drain.ts');
+      return drainNode(invocation);
+    }
     case 'agent': {
       const { startAgent } = await import('./agent/start.ts');
       await startAgent(invocation, entry);

@@ -1,7 +1,8 @@
 import type { Decision } from '../election/decide.ts';
+import { succeeded } from '../election/events.ts';
 import { initialState } from '../election/state.ts';
-import type { Timing } from '../election/timing.ts';
-import { add, type Instant, NEVER } from '../instant.ts';
+import { contactGap, type Timing } from '../election/timing.ts';
+import { add, type Instant } from '../instant.ts';
 import type { KubeApi } from '../kube/api.ts';
 import type { NodeName, PublishedLink } from '../model.ts';
 import { type LinkFilter, usableLinks } from '../net/usable-links.ts';
@@ -9,13 +10,17 @@ import type { Clock } from '../sys/clock.ts';
 import { bootId, sessionId } from '../sys/host.ts';
 import type { LinkWatch } from '../sys/links.ts';
 import type { Log } from '../sys/log.ts';
+import type { NodeLock } from '../sys/node-lock.ts';
+import type { WitnessKeys } from '../sys/witness-keys.ts';
 import { linksToServe, tablesOf } from './carry.ts';
 import type { ClusterDemand } from './demand.ts';
 import { type ElectionLoop, electionLoop } from './election-loop.ts';
 import { leasePort } from './lease-port.ts';
 import type { AgentMetrics } from './metrics.ts';
-import { changedSignal } from './signal.ts';
+import { permitter } from './permits.ts';
+import { type Changed, changedSignal } from './signal.ts';
 import { type AgentStores, openStores } from './stores.ts';
+import { awaitTurn, handOver } from './succession.ts';
 import { WireSet } from './wires.ts';
 
 /** Pace of the agent's tick, in every profile (I8). */
@@ -32,6 +37,9 @@ export interface AgentOptions {
   readonly linkFilter: LinkFilter;
   /** Path of the script that runs a wire when started with `wire --link NAME`. */
   readonly entry: string;
+  readonly clusterUid: string;
+  /** The lock of this host, once it is ours. */
+  readonly lock: Promise<NodeLock | 'aborted'>;
 }
 
 /** The outside world of an agent. */
@@ -41,75 +49,157 @@ export interface AgentDeps {
   readonly log: Log;
   readonly links: LinkWatch;
   readonly metrics: AgentMetrics;
+  /** The keys of the witness, and a call whenever they have changed. */
+  readonly watchKeys: (onChange: (keys: readonly string[]) => void) => WitnessKeys;
 }
 
-interface Parts {
+/** What an agent has whether it is its turn or not. */
+interface Shared {
   readonly stores: AgentStores;
   readonly wires: WireSet;
+  readonly ears: Ears;
+}
+
+/** Who listens to what peers say: nobody before there is an election. */
+interface Ears {
+  heard: ElectionLoop['heard'];
+}
+
+interface Parts extends Shared {
   readonly election: ElectionLoop;
 }
 
+/** How an agent came to its end. */
+export type AgentEnd = 'never began' | 'left' | 'handed over';
+
 /**
- * Takes part in the election and keeps the wires answering for what this node owns, until `signal`
- * aborts; then gives everything up in order and resolves.
+ * Waits for its turn on this host, takes part in the election and keeps the wires answering for what this
+ * node owns, until `signal` aborts; then hands over to the agent that waits on this host, or gives
+ * everything up in order, and resolves.
  */
 export async function runAgent(
   deps: AgentDeps,
   options: AgentOptions,
   signal: AbortSignal,
-): Promise<void> {
-  const { clock, log, links } = deps;
+): Promise<AgentEnd> {
+  const { clock, links } = deps;
   const changed = changedSignal(clock);
-  const onChange = changed.raise;
-  const parts = openParts(deps, options, onChange);
-  const { stores, wires, election } = parts;
-  const linkChanges = links.onChange(onChange);
+  const shared = openShared(deps, options, changed.raise);
+  const watches = [links.onChange(changed.raise), followKeys(deps, options, shared.wires)];
+  signal.addEventListener('abort', changed.raise, { once: true });
+  const lock = await awaitTurn(deps, options, { ...shared, changed });
+  let end: AgentEnd = 'never began';
+  if (lock !== 'aborted') {
+    const election = openElection(deps, options, { ...shared, lock, onChange: changed.raise });
+    end = await run(deps, options, { ...shared, election, lock, changed, signal });
+  }
+  for (const watch of watches) watch.close();
+  await Promise.all([shared.wires.close(), shared.stores.close()]);
+  if (lock !== 'aborted') await lock.close();
+  return end;
+}
+
+/** Turns until this node has left or handed over. */
+async function run(
+  deps: AgentDeps,
+  options: AgentOptions,
+  parts: Parts & {
+    readonly lock: NodeLock;
+    readonly changed: Changed;
+    readonly signal: AbortSignal;
+  },
+): Promise<AgentEnd> {
+  const { clock, log } = deps;
+  const { election, changed, lock, signal } = parts;
+  const permits = permitter(clock, parts);
   const tick = clock.every(TICK_MS, () => {
-    const state = election.state();
-    wires.tick(grantOf(state), clock.now());
+    permits.now();
     deps.metrics.ticked(clock.now());
   });
   let leaveBy: Instant | undefined;
-  signal.addEventListener('abort', onChange, { once: true });
+  let end: AgentEnd = 'left';
   for (;;) {
     if (signal.aborted && leaveBy === undefined) {
+      if (lock.hasHeir() && election.state().phase === 'member') {
+        end = 'handed over';
+        break;
+      }
       leaveBy = add(clock.now(), LEAVE_MS);
       election.leave();
     }
     const decision = turn(deps, options, parts);
+    if (decision !== undefined) permits.follow(decision);
     if (decision?.fatal !== undefined) {
       // Whoever has not noticed yet holds authority for at most so long: nobody may claim before.
       log.error({}, `${decision.fatal} Answering has stopped; this agent ends to start anew`);
       await clock.sleep(options.timing.takerPatience);
       throw new Error(decision.fatal);
     }
-    if (leaveBy !== undefined) {
-      if (decision === undefined || decision.left) break;
-      if (clock.now() >= leaveBy) {
-        log.warn(
-          {},
-          'the release could not be committed in time; the leases run out by themselves',
-        );
-        break;
-      }
-    }
+    if (leaveBy !== undefined && hasLeft(deps, decision, leaveBy)) break;
     const next = add(clock.now(), leaveBy === undefined ? 1000 : TICK_MS);
     await changed.wait(Math.min(next, decision?.wakeAt ?? next) as Instant);
   }
   tick.close();
-  linkChanges.close();
-  await Promise.all([wires.close(), stores.close()]);
+  if (end === 'handed over') await handOver(deps, parts);
+  return end;
 }
 
-function openParts(deps: AgentDeps, options: AgentOptions, onChange: () => void): Parts {
+function hasLeft(
+  { clock, log }: AgentDeps,
+  decision: Decision | undefined,
+  leaveBy: Instant,
+): boolean {
+  if (decision === undefined || decision.left) return true;
+  if (clock.now() < leaveBy) return false;
+  log.warn({}, 'the release could not be committed in time; the leases run out by themselves');
+  return true;
+}
+
+function openShared(deps: AgentDeps, options: AgentOptions, onChange: () => void): Shared {
+  const ears: Ears = { heard: () => {} };
+  return {
+    stores: openStores({ ...deps, ...options, onChange }),
+    wires: new WireSet({
+      ...deps,
+      entry: options.entry,
+      onChange,
+      onTold: (from, utterance) => ears.heard(from, utterance),
+    }),
+    ears,
+  };
+}
+
+/** The election, from the beginning or from where the agent before us on this host has stopped. */
+function openElection(
+  deps: AgentDeps,
+  options: AgentOptions,
+  { stores, ears, lock, onChange }: Shared & { lock: NodeLock; onChange: () => void },
+): ElectionLoop {
   const { clock, metrics } = deps;
   const port = leasePort({ ...deps, ...options, onAnswer: metrics.leaseAnswered });
   const self = { node: options.node, bootId: bootId(), session: sessionId() };
-  return {
-    stores: openStores({ ...deps, ...options, onChange }),
-    wires: new WireSet({ ...deps, entry: options.entry, onChange }),
-    election: electionLoop(initialState(self, options.timing), { port, clock, onChange }),
+  const fresh = initialState(self, options.timing);
+  const initial =
+    lock.succession === 'handed over' ? succeeded(fresh, stores.leases(), clock.now()) : fresh;
+  const election = electionLoop(initial, { port, clock, onChange });
+  ears.heard = election.heard;
+  return election;
+}
+
+/** Hands the keys to every wire, now and whenever they change. */
+function followKeys({ watchKeys, log }: AgentDeps, options: AgentOptions, wires: WireSet) {
+  const { node, clusterUid, timing } = options;
+  const { beatInterval: beatMs, silentBeats } = timing;
+  const contactMs = contactGap(timing);
+  const hand = (found: readonly string[]) => {
+    // A profile without beats has no witness, whatever keys there are.
+    const keys = beatMs === 0 || found.length === 0 ? null : found;
+    if (keys === null) log.warn({}, 'The witness is off: failover waits for the lease to run out');
+    wires.setWitness({ node, clusterUid, keys, beatMs, silentBeats, contactMs });
   };
+  const watch = watchKeys(hand);
+  hand(watch.keys());
+  return watch;
 }
 
 /** One look at the world and what follows from it; undefined while the stores are still being filled. */
@@ -131,25 +221,24 @@ function turn(deps: AgentDeps, options: AgentOptions, parts: Parts): Decision | 
       demand,
       links: serving,
       held: wires.held(),
+      tablesAt: wires.tablesAt(),
       suspectSince: wires.suspectSince(),
+      witness: wires.report(),
     },
-    ({ active, until }) => {
-      wires.setTables(tablesOf(active, demand, serving, options.node));
-      if (until === null) wires.tick(grantOf(election.state()), now);
-    },
+    (holdings) => wires.setTables(tablesOf(holdings, demand, serving, options.node)),
   );
+  for (const utterance of decision.tell) wires.tell(utterance);
   report(deps, decision, demand, serving);
-  const facts = { election: election.state(), demand, leases, wires: wires.status(), stores };
+  const facts = {
+    election: election.state(),
+    demand,
+    leases,
+    wires: wires.status(),
+    stores,
+    witness: wires.report(),
+  };
   deps.metrics.turned(facts, now);
   return decision;
-}
-
-function grantOf(state: ReturnType<ElectionLoop['state']>): {
-  until: Instant | null;
-  provenAt: Instant | null;
-} {
-  if (state.phase !== 'member') return { until: null, provenAt: null };
-  return { until: state.authUntil, provenAt: state.provenAt === NEVER ? null : state.provenAt };
 }
 
 function report(

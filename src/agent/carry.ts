@@ -1,8 +1,10 @@
 import type { Demand } from '../election/eligible.ts';
 import { carriers } from '../election/eligible.ts';
+import { type Instant, NEVER } from '../instant.ts';
 import type { AddressRange, LinkName, NodeName, PublishedLink, Vip } from '../model.ts';
 import { subnetContains } from '../net/ip.ts';
 import type { TableEntry } from '../wire/messages.ts';
+import type { WireTable } from './wires.ts';
 
 /** The links that need a wire: a pool reaches into one of their subnets, or a VIP lies there. */
 export function linksToServe(
@@ -16,19 +18,34 @@ export function linksToServe(
   );
 }
 
-/** What the wire of each link has to answer for: the owned VIPs that this link carries. */
+/** What a node owns, and what it may soon own. */
+export interface Holdings {
+  readonly active: ReadonlyMap<Vip, bigint>;
+  /** Since when the predecessor of each has answered no more. */
+  readonly silentSince: ReadonlyMap<Vip, Instant>;
+  readonly waiting: ReadonlySet<Vip>;
+}
+
+/** What the wire of each link has to know: the VIPs of the node that this link carries. */
 export function tablesOf(
-  active: ReadonlyMap<Vip, bigint>,
+  { active, silentSince, waiting }: Holdings,
   demand: Demand,
   links: readonly PublishedLink[],
   node: NodeName,
-): ReadonlyMap<LinkName, readonly TableEntry[]> {
-  const tables = new Map<LinkName, TableEntry[]>(links.map((link) => [link.name, []]));
-  for (const [vip, epoch] of active) {
+): ReadonlyMap<LinkName, WireTable> {
+  const carried = (vip: Vip) => {
     const adverts = demand.vips.get(vip)?.adverts.filter((advert) => advert.nodes.has(node)) ?? [];
-    for (const link of carriers(vip, adverts, links)) {
-      tables.get(link.name)?.push({ vip, epoch: epoch.toString() });
-    }
+    return carriers(vip, adverts, links).map((link) => link.name);
+  };
+  const tables = new Map<LinkName, { vips: TableEntry[]; waiting: Vip[] }>(
+    links.map((link) => [link.name, { vips: [], waiting: [] }]),
+  );
+  for (const [vip, epoch] of active) {
+    const entry = { vip, epoch: epoch.toString(), since: silentSince.get(vip) ?? NEVER };
+    for (const link of carried(vip)) tables.get(link)?.vips.push(entry);
+  }
+  for (const vip of waiting) {
+    for (const link of carried(vip)) tables.get(link)?.waiting.push(vip);
   }
   return tables;
 }

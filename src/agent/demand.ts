@@ -15,6 +15,17 @@ import { selects } from './select.ts';
 /** The well-known label that takes a node out of load balancing, whatever its value. */
 export const EXCLUDE_LABEL = 'node.kubernetes.io/exclude-from-external-load-balancers';
 
+/**
+ * Taints that say that a node is about to be emptied on purpose. Not `not-ready`, `unreachable` and
+ * the like, which are guesses about a kubelet (decision 0011).
+ */
+const DRAIN_TAINTS: ReadonlySet<string> = new Set([
+  'node.kubernetes.io/unschedulable',
+  'node.kubernetes.io/out-of-service',
+  'ToBeDeletedByClusterAutoscaler',
+  'karpenter.sh/disrupted',
+]);
+
 /** What the API server holds, decoded, at one moment. */
 export interface ClusterSnapshot {
   readonly services: readonly Service[];
@@ -76,8 +87,26 @@ export function demandOf(
     refused,
     nodes: new Set(cluster.nodes.map((node) => node.name)),
     excluded: new Set(excluded.map((node) => node.name)),
+    draining: drainingNodes(cluster.nodes),
     ranges: cluster.pools.flatMap((pool) => pool.ranges),
   };
+}
+
+/** Why the VIPs of a node are to move away, or undefined: it may keep them. */
+export function drainReason(node: ClusterNode): string | undefined {
+  if (node.drainAsked) return 'drain asked for';
+  if (node.unschedulable) return 'cordoned';
+  const taint = node.taints.find((key) => DRAIN_TAINTS.has(key));
+  return taint === undefined ? undefined : `taint ${taint}`;
+}
+
+function drainingNodes(nodes: readonly ClusterNode[]): ReadonlyMap<NodeName, string> {
+  return new Map(
+    nodes.flatMap((node): [NodeName, string][] => {
+      const reason = drainReason(node);
+      return reason === undefined ? [] : [[node.name, reason]];
+    }),
+  );
 }
 
 function servicesByVip(

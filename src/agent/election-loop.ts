@@ -3,15 +3,18 @@ import type { Demand } from '../election/eligible.ts';
 import {
   asked,
   claimsSettled,
+  heard,
   heartbeatSettled,
   listed,
   listFailed,
+  stalled,
   watched,
 } from '../election/events.ts';
+import type { WitnessReport } from '../election/hearing.ts';
 import type { LeaseCut } from '../election/records.ts';
 import type { ElectionState } from '../election/state.ts';
 import type { Instant } from '../instant.ts';
-import type { PublishedLink, Vip } from '../model.ts';
+import type { IncarnationId, PublishedLink, Utterance, Vip } from '../model.ts';
 import type { Clock } from '../sys/clock.ts';
 import type { LeasePort } from './lease-port.ts';
 
@@ -21,7 +24,9 @@ export interface TurnInput {
   readonly demand: Demand;
   readonly links: readonly PublishedLink[];
   readonly held: ReadonlySet<Vip>;
+  readonly tablesAt: Instant;
   readonly suspectSince: Instant | undefined;
+  readonly witness: WitnessReport | undefined;
 }
 
 /** The election of one node, turned by the agent's loop; its requests run beside it. */
@@ -29,6 +34,10 @@ export interface ElectionLoop {
   state(): ElectionState;
   /** Leave for good: give everything up, in order. */
   leave(): void;
+  /** A peer has said something on the segment. */
+  heard(from: IncarnationId, utterance: Utterance): void;
+  /** This process has stood still for so long that its wires may have given it up. */
+  stalled(): void;
   /**
    * Decides, lets `stop` put the new tables in force, then begins the writes and the LIST: what is
    * given up is out of the tables before the write that says so is sent (I2).
@@ -72,6 +81,8 @@ export function electionLoop(
   return {
     state: () => state,
     leave: () => apply(asked(state)),
+    heard: (from, utterance) => apply(heard(state, from, utterance, clock.now())),
+    stalled: () => apply(stalled(state, clock.now())),
     turn(input, stop) {
       const now = clock.now();
       if (input.leases !== cut) {

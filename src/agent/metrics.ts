@@ -1,14 +1,17 @@
+import type { WitnessReport } from '../election/hearing.ts';
 import type { LeaseCut } from '../election/records.ts';
-import type { ElectionState, Move } from '../election/state.ts';
+import type { ElectionState, Move, Phase } from '../election/state.ts';
 import { standing } from '../election/verdict.ts';
 import { type Instant, NEVER } from '../instant.ts';
 import type { ApiFailure } from '../kube/answer.ts';
 import type { LinkName } from '../model.ts';
 import type { Log } from '../sys/log.ts';
-import type { CounterMetric, GaugeMetric, Metrics } from '../sys/metrics.ts';
+import type { Metrics } from '../sys/metrics.ts';
 import type { WireStatus } from '../wire/supervisor.ts';
 import type { ClusterDemand } from './demand.ts';
+import { type Counters, type Gauges, openCounters, openGauges } from './meters.ts';
 import type { AgentStores } from './stores.ts';
+import { followWitness, type WitnessHealth } from './witness-health.ts';
 
 /** A longer distance between two ticks of 50 ms counts as a stall. */
 const STALL_MS = 200;
@@ -17,6 +20,8 @@ const PACE_MS = 1000;
 /** Addresses whose refusal is logged one by one; the metric counts them all. */
 const TOLD_MAX = 100;
 
+const JOINED = 'this node takes part in the election';
+const HELD = 'the API server is away for every node that is heard: this node goes on answering';
 const LAPSED = 'this node has lost its authority: it answers for nothing until it has joined again';
 
 /** What a turn leaves to be measured. */
@@ -26,6 +31,8 @@ export interface TurnFacts {
   readonly leases: LeaseCut;
   readonly wires: ReadonlyMap<LinkName, WireStatus>;
   readonly stores: AgentStores;
+  /** What the witness has told; undefined where it is off. */
+  readonly witness: WitnessReport | undefined;
 }
 
 export type LeaseAction = 'write' | 'list';
@@ -55,7 +62,8 @@ export function agentMetrics(metrics: Metrics, log: Log): AgentMetrics {
     return true;
   };
   let joined = false;
-  let wasMember = false;
+  let phase: Phase = 'reading';
+  const follow = followWitness();
   const failing = new Map<LeaseAction, string>();
   const told = new Set<string>();
   return {
@@ -65,15 +73,13 @@ export function agentMetrics(metrics: Metrics, log: Log): AgentMetrics {
       tickedAt = now;
     },
     turned(facts, now) {
-      const { phase, incarnation, lapsed } = facts.election;
-      const member = phase === 'member';
-      joined ||= member;
-      if (member && !wasMember) log.info({ incarnation }, 'this node takes part in the election');
-      if (wasMember && !member) log.warn({ incarnation, reason: lapsed }, LAPSED);
-      wasMember = member;
+      tellPhase(log, phase, facts.election);
+      phase = facts.election.phase;
+      joined ||= phase === 'member';
       if (!isDue(now)) return;
-      tell(log, told, facts);
-      setGauges(gauges, facts, now);
+      const health = follow(facts.election, facts.witness, now);
+      tell(log, told, facts, health);
+      setGauges(gauges, facts, health, now);
       countWires(counters, facts.wires);
       measureStores(gauges, counters, facts.stores, now);
     },
@@ -109,8 +115,25 @@ export function agentMetrics(metrics: Metrics, log: Log): AgentMetrics {
   };
 }
 
+/** One line for every change of the node's authority. */
+function tellPhase(log: Log, before: Phase, { phase, incarnation, lapsed }: ElectionState): void {
+  if (phase === before) return;
+  if (phase === 'held') log.warn({ incarnation }, HELD);
+  else if (phase === 'member') {
+    const isBack = before === 'held' || before === 'silent';
+    log.info({ incarnation }, isBack ? 'its lease runs again' : JOINED);
+  } else if (before !== 'reading' && before !== 'writing' && phase !== 'silent') {
+    log.warn({ incarnation, reason: lapsed }, LAPSED);
+  }
+}
+
 /** One line for each thing that an operator has to mend, when it appears and not again until it is gone. */
-function tell(log: Log, told: Set<string>, { election, demand, leases }: TurnFacts): void {
+function tell(
+  log: Log,
+  told: Set<string>,
+  { election, demand, leases }: TurnFacts,
+  { unheard }: WitnessHealth,
+): void {
   const problems = new Set<string>();
   for (const [vip, reason] of [...demand.refused].slice(0, TOLD_MAX))
     problems.add(`${vip} is not announced: ${reason}`);
@@ -121,105 +144,33 @@ function tell(log: Log, told: Set<string>, { election, demand, leases }: TurnFac
   if (election.phase === 'member' && !election.ring.nodes.includes(node)) {
     problems.add(`${node} stands by: ${election.ring.nodes.length} nodes take part already`);
   }
+  for (const node of unheard) {
+    problems.add(
+      `The witness does not hear ${node}, which renews its Lease: does the network carry EtherType ` +
+        '0x88b5, and do all agents have the same key? Its failover waits for its Lease to run out',
+    );
+  }
   for (const problem of problems) if (!told.has(problem)) log.warn({}, problem);
   told.clear();
   for (const problem of problems) told.add(problem);
 }
 
-type Gauges = Readonly<Record<keyof typeof GAUGES, GaugeMetric>>;
-type Counters = Readonly<Record<keyof typeof COUNTERS, CounterMetric>>;
-
-const GAUGES = {
-  owned: { name: 'vips_owned', help: 'VIPs that this node answers for' },
-  claimed: { name: 'vips_claimed', help: 'VIPs in the committed claims of this node' },
-  wanted: { name: 'vips_in_cluster', help: 'VIPs that Services ask for' },
-  refused: { name: 'vips_refused', help: 'Ingress addresses that are not announced' },
-  authority: {
-    name: 'authority_remaining_seconds',
-    help: 'How long this node may still answer if no further heartbeat comes back',
-  },
-  unreadable: { name: 'unreadable_leases', help: 'Leases of the election that make no sense' },
-  member: { name: 'member', help: '1 while this node holds authority under its incarnation' },
-  incarnation: { name: 'incarnation', help: 'Present incarnation of this node' },
-  peers: {
-    name: 'peers',
-    help: 'Other nodes by how they stand: live, provisionally dead, dead',
-    labels: ['standing'],
-  },
-  wireReady: { name: 'wire_ready', help: '1 if the wire of the link is at work', labels: ['link'] },
-  storeAge: {
-    name: 'watch_age_seconds',
-    help: 'Seconds since the API server last sent anything for this kind',
-    labels: ['kind'],
-  },
-  storeWatching: {
-    name: 'watch_up',
-    help: '1 while this kind is being watched',
-    labels: ['kind'],
-  },
-  malformed: {
-    name: 'malformed_objects',
-    help: 'Objects of this kind that were set aside as unreadable since the start',
-    labels: ['kind'],
-  },
-};
-
-const COUNTERS = {
-  moves: {
-    name: 'moves_total',
-    help: 'VIPs taken or given up by this node',
-    labels: ['direction', 'planned'],
-  },
-  leaseFailures: {
-    name: 'lease_failures_total',
-    help: 'Lease requests that failed',
-    labels: ['action', 'kind'],
-  },
-  stalls: { name: 'stalls_total', help: 'Gaps of over 200 ms between ticks of 50 ms' },
-  wireRestarts: {
-    name: 'wire_restarts_total',
-    help: 'Wires that were started again',
-    labels: ['link'],
-  },
-  wire: {
-    name: 'wire_frames_total',
-    help: 'Frames by what the wire did with them',
-    labels: ['link', 'what'],
-  },
-  lists: { name: 'relists_total', help: 'Full lists of this kind', labels: ['kind'] },
-  storeFailures: {
-    name: 'watch_failures_total',
-    help: 'Lists and watches of this kind that failed',
-    labels: ['kind'],
-  },
-};
-
-function openGauges(metrics: Metrics): Gauges {
-  return mapValues(GAUGES, (spec) => metrics.gauge(spec));
-}
-
-function openCounters(metrics: Metrics): Counters {
-  return mapValues(COUNTERS, (spec) => metrics.counter(spec));
-}
-
-function mapValues<K extends string, V, W>(
-  record: Readonly<Record<K, V>>,
-  map: (value: V) => W,
-): Record<K, W> {
-  const entries = Object.entries<V>(record).map(([key, value]) => [key, map(value)]);
-  return Object.fromEntries(entries);
-}
-
-function setGauges(gauges: Gauges, facts: TurnFacts, now: Instant): void {
+function setGauges(gauges: Gauges, facts: TurnFacts, health: WitnessHealth, now: Instant): void {
   const { election, demand, wires } = facts;
-  const member = election.phase === 'member';
+  const held = election.phase === 'held';
+  const member = election.phase === 'member' || held;
+  const until = held ? election.heldUntil : election.authUntil;
   gauges.owned.set(election.active.size);
   gauges.claimed.set(election.claimedAt.size);
   gauges.wanted.set(demand.vips.size);
   gauges.refused.set(demand.refused.size);
-  gauges.authority.set(member ? Math.max(0, election.authUntil - now) / 1000 : 0);
+  gauges.authority.set(member ? Math.max(0, until - now) / 1000 : 0);
   gauges.unreadable.set(facts.leases.unreadable.size);
   gauges.member.set(member ? 1 : 0);
+  gauges.held.set(held ? 1 : 0);
+  gauges.witnessOn.set(facts.witness === undefined ? 0 : 1);
+  gauges.witnessHeard.set(health.heard);
+  gauges.witnessUnheard.set(health.unheard.length);
   gauges.incarnation.set(election.incarnation);
   const peers = [...election.view.values()].map((peer) => standing(election.verdicts, peer));
   for (const kind of ['live', 'provisionally dead', 'dead']) {

@@ -1,23 +1,27 @@
 import type { AgentArguments } from '../cli/command.ts';
 import { checkedTiming } from '../election/timing.ts';
-import { NEVER } from '../instant.ts';
+import { add, NEVER } from '../instant.ts';
 import { openKubeApi } from '../kube/api.ts';
 import { type LinkFilter, linkFilter } from '../net/usable-links.ts';
 import type { Clock } from '../sys/clock.ts';
 import { systemClock } from '../sys/clock.ts';
 import { hasNetRaw } from '../sys/host.ts';
-import { serveHttp } from '../sys/http.ts';
+import { type HttpServer, serveHttp } from '../sys/http.ts';
 import { watchLinks } from '../sys/links.ts';
 import { type Log, openLog } from '../sys/log.ts';
 import { openMetrics } from '../sys/metrics.ts';
-import { takeNodeLock } from '../sys/node-lock.ts';
+import { type NodeLock, takeNodeLock } from '../sys/node-lock.ts';
 import { stopSignal } from '../sys/stop-signal.ts';
+import { watchWitnessKeys } from '../sys/witness-keys.ts';
 import { runAgent } from './agent.ts';
 import { clusterIdentity } from './identity.ts';
 import { type AgentMetrics, agentMetrics } from './metrics.ts';
 
 /** Without a tick for so long, the process is to be started again. */
 const DEAD_LOOP_MS = 10_000;
+/** An agent that has handed over ends within this, and its port is free. */
+const PORT_PATIENCE_MS = 1000;
+const PORT_RETRY_MS = 100;
 
 /**
  * Runs an agent from the command line until SIGTERM or SIGINT; `entry` is the running script.
@@ -37,7 +41,6 @@ export async function startAgent(args: AgentArguments, entry: string): Promise<v
   const stop = stopSignal(log);
   const api = await openKubeApi({ kubeconfig: args.kubeconfig, clock, log });
   log.info({ profile: args.profile, server: api.server }, 'the agent starts');
-  log.warn({}, 'the witness is not served yet: failover waits for the lease to run out');
   const deps = { api, clock, log };
   const registry = openMetrics();
   const metrics = agentMetrics(registry, log);
@@ -55,12 +58,11 @@ export async function startAgent(args: AgentArguments, entry: string): Promise<v
   const early = await serve().catch(() => undefined);
   const identity = await clusterIdentity(args.nodeName, deps, stop);
   if (identity === 'aborted') return api.close();
-  const lock = await takeNodeLock(`${identity.clusterUid}/${args.nodeName}`, clock, {
+  const lock = takeNodeLock(`${identity.clusterUid}/${args.nodeName}`, clock, {
     signal: stop,
     onWait: () => log.info({}, 'another agent runs on this node: waiting until it has ended'),
   });
-  if (lock === 'aborted') return api.close();
-  const server = early ?? (await serve());
+  const server = early === undefined ? lateServer(serve, lock, deps) : Promise.resolve(early);
   const links = await watchLinks({ clock, log });
   warnOfMissingLinks(
     filter,
@@ -75,12 +77,39 @@ export async function startAgent(args: AgentArguments, entry: string): Promise<v
     loadBalancerClass,
     timing,
     entry,
+    lock,
     ...identity,
   };
-  await runAgent({ ...deps, links, metrics }, options, stop);
+  const watchKeys = (onChange: (keys: readonly string[]) => void) =>
+    watchWitnessKeys(args.witnessKeyFile, deps, onChange);
+  const end = await Promise.race([
+    runAgent({ ...deps, links, metrics, watchKeys }, options, stop),
+    server.then(() => new Promise<never>(() => {})),
+  ]);
   links.close();
-  await Promise.all([server.close(), lock.close(), api.close()]);
-  log.info({}, 'the agent has left in order');
+  await Promise.all([(await server)?.close(), api.close()]);
+  if (end === 'left') log.info({}, 'the agent has left in order');
+}
+
+/**
+ * The port is our predecessor's until it has ended, a moment after it has handed over. Undefined if our
+ * turn never came.
+ */
+async function lateServer(
+  serve: () => Promise<HttpServer>,
+  lock: Promise<NodeLock | 'aborted'>,
+  { clock }: { readonly clock: Clock },
+): Promise<HttpServer | undefined> {
+  if ((await lock) === 'aborted') return undefined;
+  const deadline = add(clock.now(), PORT_PATIENCE_MS);
+  for (;;) {
+    try {
+      return await serve();
+    } catch (error) {
+      if (clock.now() >= deadline) throw error;
+      await clock.sleep(PORT_RETRY_MS);
+    }
+  }
 }
 
 function unhealthy(metrics: AgentMetrics, clock: Clock): string | undefined {

@@ -1,8 +1,16 @@
+import type { WitnessReport } from '../election/hearing.ts';
 import { add, type Instant, NEVER } from '../instant.ts';
-import type { LinkName, PublishedLink, Vip } from '../model.ts';
+import type {
+  IncarnationId,
+  LinkHearing,
+  LinkName,
+  PublishedLink,
+  Utterance,
+  Vip,
+} from '../model.ts';
 import type { Clock } from '../sys/clock.ts';
 import type { Log } from '../sys/log.ts';
-import type { Grant, TableEntry } from '../wire/messages.ts';
+import type { Grant, TableEntry, WitnessSettings } from '../wire/messages.ts';
 import { superviseWire, type WireStatus, type WireSupervisor } from '../wire/supervisor.ts';
 
 /** A wire that is being replaced keeps its link, and so its VIPs, for this long. */
@@ -21,6 +29,7 @@ export class WireSet {
   readonly #wires = new Map<LinkName, Kept>();
   readonly #closing = new Set<WireSupervisor>();
   readonly #options: WireSetOptions;
+  #witness: WitnessSettings | undefined;
 
   constructor(options: WireSetOptions) {
     this.#options = options;
@@ -32,6 +41,7 @@ export class WireSet {
     for (const name of names) {
       if (this.#wires.has(name)) continue;
       const supervisor = superviseWire({ ...this.#options, link: name });
+      if (this.#witness !== undefined) supervisor.setWitness(this.#witness);
       this.#wires.set(name, { supervisor, readyAt: NEVER, table: '' });
     }
     for (const [name, { supervisor }] of this.#wires) {
@@ -52,20 +62,50 @@ export class WireSet {
   }
 
   /** Hands every wire its table, if it has changed. A link that is not named answers for nothing. */
-  setTables(tables: ReadonlyMap<LinkName, readonly TableEntry[]>): void {
+  setTables(tables: ReadonlyMap<LinkName, WireTable>): void {
     for (const [name, wire] of this.#wires) {
-      const table = tables.get(name) ?? [];
-      const text = JSON.stringify(table);
+      const { vips, waiting } = tables.get(name) ?? { vips: [], waiting: [] };
+      const text = JSON.stringify([vips, waiting]);
       if (text === wire.table) continue;
       wire.table = text;
-      wire.supervisor.setTable(table);
+      wire.supervisor.setTable(vips, waiting);
     }
+  }
+
+  /** Sets who speaks on the witness of every link, and how. */
+  setWitness(settings: WitnessSettings): void {
+    this.#witness = settings;
+    for (const { supervisor } of this.#wires.values()) supervisor.setWitness(settings);
+  }
+
+  /** Says this on every link at once. */
+  tell(utterance: Utterance): void {
+    for (const { supervisor } of this.#wires.values()) supervisor.tell(utterance);
+  }
+
+  /** What all wires have heard; undefined while the witness is off. */
+  report(): WitnessReport | undefined {
+    if (this.#witness === undefined || this.#witness.keys === null) return undefined;
+    const links = new Map<LinkName, LinkHearing>();
+    let selfFenced = 0;
+    for (const [name, { supervisor }] of this.#wires) {
+      const status = supervisor.status();
+      if (status.hearing !== undefined) links.set(name, status.hearing);
+      selfFenced = Math.max(selfFenced, status.selfFenced);
+    }
+    return { links, selfFenced };
   }
 
   /** Every VIP that any wire could still be answering for. */
   held(): ReadonlySet<Vip> {
     const wires = [...this.#supervisors()];
     return new Set(wires.flatMap((wire) => [...wire.status().mayAnswer]));
+  }
+
+  /** When the newest table came into force in the last of the wires. */
+  tablesAt(): Instant {
+    const times = [...this.#supervisors()].map((wire) => wire.status().tableAt);
+    return Math.max(NEVER, ...times) as Instant;
   }
 
   /** The latest moment at which a wire became suspect, if one is. */
@@ -109,4 +149,13 @@ export interface WireSetOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly onChange: () => void;
+  /** A peer has said something. */
+  readonly onTold: (from: IncarnationId, utterance: Utterance) => void;
+}
+
+/** What the wire of one link is to know of VIPs. */
+export interface WireTable {
+  readonly vips: readonly TableEntry[];
+  /** Claimed, not owned yet. */
+  readonly waiting: readonly Vip[];
 }

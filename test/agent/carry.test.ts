@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { linksToServe, tablesOf } from '../../src/agent/carry.ts';
 import type { Demand } from '../../src/election/eligible.ts';
+import { instant } from '../../src/instant.ts';
 
 const data = { name: 'data0', mac: '02:00:00:00:00:01', subnets: ['192.0.2.0/24'] };
 const other = { name: 'eth1', mac: '02:00:00:00:00:02', subnets: ['198.51.100.0/24'] };
@@ -10,10 +11,17 @@ function demand(links: ReadonlySet<string> | undefined): Demand {
   const vip = '192.0.2.100';
   const adverts = [{ nodes: new Set(['n1']), links }];
   const vips = new Map([[vip, { vip, key: vip, adverts, endpointNodes: undefined }]]);
-  return { vips, nodes: new Set(['n1']), excluded: new Set() };
+  return { vips, nodes: new Set(['n1']), excluded: new Set(), draining: new Map() };
 }
 
-const active = new Map([['192.0.2.100', 42n]]);
+const VIP = '192.0.2.100';
+const since = instant(5);
+const owned = {
+  active: new Map([[VIP, 42n]]),
+  silentSince: new Map([[VIP, since]]),
+  waiting: new Set<string>(),
+};
+const NOTHING = { vips: [], waiting: [] };
 
 test('a link needs a wire if a pool reaches into one of its subnets, or a VIP lies there', () => {
   const range = { first: '192.0.2.100', last: '192.0.2.110' };
@@ -23,17 +31,24 @@ test('a link needs a wire if a pool reaches into one of its subnets, or a VIP li
 });
 
 test('an owned VIP is in the table of the link that carries it, with its epoch', () => {
-  const tables = tablesOf(active, demand(undefined), [data, other], 'n1');
-  assert.deepEqual(tables.get('data0'), [{ vip: '192.0.2.100', epoch: '42' }]);
-  assert.deepEqual(tables.get('eth1'), []);
+  const tables = tablesOf(owned, demand(undefined), [data, other], 'n1');
+  assert.deepEqual(tables.get('data0'), { vips: [{ vip: VIP, epoch: '42', since }], waiting: [] });
+  assert.deepEqual(tables.get('eth1'), NOTHING);
+});
+
+test('requests for a claimed VIP are remembered on the link that will carry it', () => {
+  const soon = { active: new Map(), silentSince: new Map(), waiting: new Set([VIP]) };
+  const tables = tablesOf(soon, demand(undefined), [data, other], 'n1');
+  assert.deepEqual(tables.get('data0'), { vips: [], waiting: [VIP] });
+  assert.deepEqual(tables.get('eth1'), NOTHING);
 });
 
 test('an advertisement that names other links keeps it out', () => {
-  const tables = tablesOf(active, demand(new Set(['eth1'])), [data, other], 'n1');
-  assert.deepEqual(tables.get('data0'), []);
+  const tables = tablesOf(owned, demand(new Set(['eth1'])), [data, other], 'n1');
+  assert.deepEqual(tables.get('data0'), NOTHING);
 });
 
 test('an advertisement that does not select this node does not count', () => {
-  const tables = tablesOf(active, demand(undefined), [data], 'n2');
-  assert.deepEqual(tables.get('data0'), []);
+  const tables = tablesOf(owned, demand(undefined), [data], 'n2');
+  assert.deepEqual(tables.get('data0'), NOTHING);
 });

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type ClusterSnapshot, demandOf, EXCLUDE_LABEL } from '../../src/agent/demand.ts';
+import {
+  type ClusterSnapshot,
+  demandOf,
+  drainReason,
+  EXCLUDE_LABEL,
+} from '../../src/agent/demand.ts';
 import type { ClusterNode, L2Advertisement, Pool, Service } from '../../src/model.ts';
 
 const pool: Pool = {
@@ -22,6 +27,9 @@ const node = (name: string, labels: Record<string, string> = {}): ClusterNode =>
   uid: name,
   labels,
   addresses: [`192.0.2.${name === 'n1' ? 11 : 12}`],
+  unschedulable: false,
+  taints: [],
+  drainAsked: false,
 });
 
 function service(name: string, rest: Partial<Service> = {}): Service {
@@ -153,3 +161,40 @@ test('the exclude label takes a node out whatever its value', () => {
   const nodes = [node('n1', { [EXCLUDE_LABEL]: 'false' }), node('n2')];
   assert.deepEqual(demandOf(cluster({ nodes }), undefined).excluded, new Set(['n1']));
 });
+
+test('a node that is cordoned, or asked to drain, gives its VIPs up in order', () => {
+  const nodes = [
+    { ...node('n1'), unschedulable: true },
+    { ...node('n2'), drainAsked: true, unschedulable: true },
+    node('n3'),
+  ];
+  const { draining, excluded, vips } = demandOf(cluster({ nodes }), undefined);
+  assert.deepEqual(
+    draining,
+    new Map([
+      ['n1', 'cordoned'],
+      ['n2', 'drain asked for'],
+    ]),
+  );
+  assert.equal(excluded.size, 0, 'it stays eligible: where everybody drains, somebody answers');
+  assert.deepEqual(vips.get('192.0.2.100')?.adverts[0]?.nodes, new Set(['n1', 'n2', 'n3']));
+});
+
+for (const { taint, reason } of [
+  { taint: 'node.kubernetes.io/unschedulable', reason: 'taint node.kubernetes.io/unschedulable' },
+  { taint: 'node.kubernetes.io/out-of-service', reason: 'taint node.kubernetes.io/out-of-service' },
+  { taint: 'ToBeDeletedByClusterAutoscaler', reason: 'taint ToBeDeletedByClusterAutoscaler' },
+  { taint: 'karpenter.sh/disrupted', reason: 'taint karpenter.sh/disrupted' },
+  // What a controller thinks of a kubelet says nothing about the segment.
+  { taint: 'node.kubernetes.io/not-ready', reason: undefined },
+  { taint: 'node.kubernetes.io/unreachable', reason: undefined },
+  { taint: 'node.kubernetes.io/network-unavailable', reason: undefined },
+  { taint: 'node.kubernetes.io/memory-pressure', reason: undefined },
+  // A candidate is mostly spared.
+  { taint: 'DeletionCandidateOfClusterAutoscaler', reason: undefined },
+  { taint: 'node-role.kubernetes.io/control-plane', reason: undefined },
+]) {
+  test(`the taint ${taint} ${reason === undefined ? 'moves nothing' : 'drains the node'}`, () => {
+    assert.equal(drainReason({ ...node('n1'), taints: ['example.com/x', taint] }), reason);
+  });
+}

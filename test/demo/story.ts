@@ -1,3 +1,6 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Daemon } from '../lab/agents.ts';
 import type { Lab } from '../lab/lab.ts';
 import { run } from '../lab/run.ts';
@@ -17,6 +20,8 @@ import {
 import type { Screen } from './screen.ts';
 import { type Typist, typistIn } from './typist.ts';
 
+/** From a claim to the first answer: a read of all Leases. */
+const ACTIVATION_MS = 300;
 const manifest = 'test/demo/web.yaml';
 const service = 'web';
 const namespace = 'leasehold-system';
@@ -85,10 +90,13 @@ export async function tell(lab: Lab, screen: Screen): Promise<Ending> {
 async function install(lab: Lab, screen: Screen): Promise<ReadonlyMap<string, Daemon>> {
   screen.heading('install: CRDs and roles of deploy/, the controller, an agent on each node');
   await lab.install();
-  const daemons = await Promise.all([
-    lab.controller(),
-    ...lab.nodes.map((node) => lab.agent(node)),
-  ]);
+  const controller = await lab.controller();
+  const key = await witnessKey(lab);
+  const flags = ['--witness-key-file', key];
+  const daemons = [
+    controller,
+    ...(await Promise.all(lab.nodes.map((node) => lab.agent(node, ...flags)))),
+  ];
   const agents = new Map(daemons.slice(1).map((agent) => [agent.name, agent]));
   const isMember = async () => {
     const ended = daemons.find((daemon) => daemon.process.exit !== undefined);
@@ -104,6 +112,23 @@ async function install(lab: Lab, screen: Screen): Promise<ReadonlyMap<string, Da
   const places = lab.nodes.map(({ name, ipv4, mac }) => `${name} ${ipv4} (${mac})`);
   screen.note(`Nodes: ${places.join(', ')}`);
   return agents;
+}
+
+/** The key that the controller has made, in a file as the DaemonSet mounts it. */
+async function witnessKey(lab: Lab): Promise<string> {
+  const path = `/api/v1/namespaces/${namespace}/secrets/leasehold-witness`;
+  const read = async () => {
+    const secret = (await lab.controlPlane.api.request('GET', path)) as Secret;
+    return secret.data.key;
+  };
+  const key = await until('the controller has made the key of the witness', read);
+  const file = join(lab.controlPlane.folder, 'witness.key');
+  writeFileSync(file, Buffer.from(key, 'base64'), { mode: 0o600 });
+  return file;
+}
+
+interface Secret {
+  readonly data: { readonly key: string };
 }
 
 /** Applies pool, L2Advertisement and Service, and returns the address that the Service got. */
@@ -129,12 +154,22 @@ async function reach(
 ): Promise<Node> {
   screen.heading(`the client, ${lab.client('c1').ipv4}, on the same segment`);
   const { netns } = lab.client('c1');
+  await claimed(lab, vip);
   const isAnswered = () =>
     run('arping', ['-q', '-c', '1', '-w', '1', '-I', 'data0', vip], { netns });
   await until(`somebody answers for ${vip}`, async () => (await isAnswered()) === '');
   const owner = await arping(lab, screen, { typist, vip });
   await curls(typist, screen, vip);
   return owner;
+}
+
+/** Resolves once a node has claimed the VIP: a request before that is nobody's, and would be judged. */
+async function claimed(lab: Lab, vip: string): Promise<void> {
+  const path = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`;
+  const isThere = async () =>
+    JSON.stringify(await lab.controlPlane.api.request('GET', path)).includes(`\\"${vip}\\"`);
+  await until(`a node has claimed ${vip}`, isThere);
+  await sleep(ACTIVATION_MS);
 }
 
 /** Asks who has the VIP and says whose the MAC is. */
