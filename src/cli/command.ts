@@ -37,11 +37,22 @@ export interface HealthArguments {
   readonly port: number;
 }
 
+export interface DrainArguments {
+  readonly kind: 'drain';
+  readonly node: string;
+  /** Takes the request back. */
+  readonly undo: boolean;
+  readonly timeoutMs: number;
+  readonly kubeconfig: string | undefined;
+  readonly namespace: string;
+}
+
 /** What the command line asks for. `done`: the answer (help, version, usage error) is printed already. */
 export type Invocation =
   | AgentArguments
   | ControllerArguments
   | HealthArguments
+  | DrainArguments
   | { readonly kind: 'done'; readonly exitCode: number };
 
 const SELF = 'leasehold';
@@ -61,6 +72,9 @@ export function parseCommand(args: readonly string[], version: string): Invocati
     invocation = parsed;
   });
   healthCommand(program, (parsed) => {
+    invocation = parsed;
+  });
+  drainCommand(program, (parsed) => {
     invocation = parsed;
   });
   try {
@@ -85,7 +99,7 @@ function agentCommand(program: Command, found: (parsed: AgentArguments) => void)
     )
     .option(
       '--witness-key-file <file>',
-      'key of the witness; may be given twice (the witness is not served yet)',
+      'key of the witness; given twice, the first signs and both are accepted',
       (file: string, files: string[]) => [...files, file],
       [],
     )
@@ -111,12 +125,41 @@ function healthCommand(program: Command, found: (parsed: HealthArguments) => voi
     .action((options: Omit<HealthArguments, 'kind'>) => found({ ...options, kind: 'health' }));
 }
 
-function withCommon(command: Command, metricsPort: number): Command {
+interface DrainOptions {
+  readonly undo?: true;
+  readonly timeout: number;
+  readonly kubeconfig?: string;
+  readonly namespace: string;
+}
+
+function drainCommand(program: Command, found: (parsed: DrainArguments) => void): void {
+  withApi(program.command('drain'))
+    .description('move the VIPs of a node to others, in order, and keep them away from it')
+    .argument('<node>', 'name of the Node object', nonEmpty)
+    .option('--undo', 'let the node take VIPs again')
+    .option('--timeout <seconds>', 'how long to wait for the VIPs to move', seconds, 60)
+    .action((node: string, { undo, timeout, kubeconfig, namespace }: DrainOptions) =>
+      found({
+        kind: 'drain',
+        node,
+        undo: undo ?? false,
+        timeoutMs: timeout * 1000,
+        kubeconfig,
+        namespace,
+      }),
+    );
+}
+
+function withApi(command: Command): Command {
   return command
     .exitOverride()
     .showHelpAfterError(`(try '${SELF} ${command.name()} --help')`)
     .option('--kubeconfig <file>', 'how to reach the API server; without it, as a pod does')
-    .option('--namespace <name>', 'where our own objects live', 'leasehold-system')
+    .option('--namespace <name>', 'where our own objects live', 'leasehold-system');
+}
+
+function withCommon(command: Command, metricsPort: number): Command {
+  return withApi(command)
     .option('--load-balancer-class <class>', 'serve Services of this class; without it, of none')
     .option('--metrics-address <address>', 'where to serve metrics and health', '127.0.0.1')
     .option('--metrics-port <number>', 'and on which port', port, metricsPort)
@@ -139,6 +182,12 @@ function pattern(value: string): string {
   } catch {
     throw new InvalidArgumentError('It is not a regular expression.');
   }
+}
+
+function seconds(value: string): number {
+  const number = Number(value);
+  if (value !== '' && number >= 1 && number <= 86_400) return number;
+  throw new InvalidArgumentError('It is a number of seconds from 1 to 86400.');
 }
 
 function port(value: string): number {

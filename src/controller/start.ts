@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { ControllerArguments } from '../cli/command.ts';
 import { openKubeApi } from '../kube/api.ts';
 import { systemClock } from '../sys/clock.ts';
@@ -6,6 +7,7 @@ import { openLog } from '../sys/log.ts';
 import { openMetrics } from '../sys/metrics.ts';
 import { stopSignal } from '../sys/stop-signal.ts';
 import { runController } from './controller.ts';
+import { KEY_BYTES, keepWitnessKey } from './witness-key.ts';
 
 /** Runs a controller from the command line until SIGTERM or SIGINT. */
 export async function startController(args: ControllerArguments): Promise<void> {
@@ -20,7 +22,11 @@ export async function startController(args: ControllerArguments): Promise<void> 
     { metrics: metrics.text, unhealthy: () => undefined, unready: () => undefined },
     { address, port: args.metricsPort },
   );
-  await runController({ api, namespace, loadBalancerClass, clock, log, signal });
+  const shared = { api, namespace, clock, log, signal };
+  await Promise.all([
+    runController({ ...shared, loadBalancerClass }),
+    keepWitnessKey({ ...shared, newKey: () => randomBytes(KEY_BYTES) }),
+  ]);
   await Promise.all([server.close(), api.close()]);
   log.info({}, 'the controller has ended in order');
 }

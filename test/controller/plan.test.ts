@@ -119,7 +119,15 @@ describe('plan()', () => {
   });
 
   test('passes over the addresses of nodes', () => {
-    const node = { name: 'n1', uid: 'u', labels: {}, addresses: ['192.0.2.0', '192.0.2.1'] };
+    const node = {
+      name: 'n1',
+      uid: 'u',
+      labels: {},
+      addresses: ['192.0.2.0', '192.0.2.1'],
+      unschedulable: false,
+      taints: [],
+      drainAsked: false,
+    };
     const { writes } = plan(world([service('a')], { nodes: [node] }));
     assert.deepEqual(
       writes.map(({ vip }) => vip),
