@@ -3,13 +3,13 @@ import type { Demand } from '../election/eligible.ts';
 import {
   asked,
   claimsSettled,
-  heard,
   heartbeatSettled,
   listed,
   listFailed,
   stalled,
   watched,
 } from '../election/events.ts';
+import { heard } from '../election/heard.ts';
 import type { WitnessReport } from '../election/hearing.ts';
 import type { LeaseCut } from '../election/records.ts';
 import type { ElectionState } from '../election/state.ts';

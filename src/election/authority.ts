@@ -1,6 +1,14 @@
-import { add, type Instant } from '../instant.ts';
+import { add, type Instant, NEVER } from '../instant.ts';
+import type { NodeName } from '../model.ts';
 import type { World } from './decide.ts';
-import { hearers, isFencedByBeat, lastHeardAt, peerContactAt } from './hearing.ts';
+import {
+  audibleSince,
+  hearers,
+  isFencedByBeat,
+  lastHeardAt,
+  missedSince,
+  peersInContact,
+} from './hearing.ts';
 import { type ElectionState, lapse } from './state.ts';
 import { contactGap } from './timing.ts';
 
@@ -12,6 +20,8 @@ const LOOK_MS = 50;
 const HOLD_GRACE = 0.4;
 /** A peer that is in contact again is given so long a start before a held owner asks for successors. */
 const LEAD_MS = 500;
+/** From the time-out of a renewal to the answer to its repetition. */
+const RETRIED_MS = 200;
 /** Beats for which an owner without authority keeps its incarnation, in silence. */
 const SILENT_BEATS = 3;
 
@@ -48,17 +58,39 @@ export function asksForSuccessors(state: ElectionState, now: Instant): boolean {
   if (since === undefined || at === undefined || phase === 'reading') return false;
   if (now - state.contactAt <= contactGap(timing)) return false;
   if (phase === 'held') return now - since >= LEAD_MS;
-  // The peer reached the API server after we had failed to: it is not the API server that is away.
-  return at > firstFailedAt(state);
+  // The peer reached the API server after we had failed to: it is not the API server that is away. And
+  // a request that was lost once is no reason to move everything: the next has had its chance.
+  const failedAt = firstFailedAt(state);
+  return at > failedAt && now - failedAt >= timing.requestTimeout + RETRIED_MS;
 }
 
 function withHearing(state: ElectionState, { witness }: World, now: Instant): ElectionState {
   if (witness === undefined) return state;
-  const contactAt = peerContactAt(witness, state.timing, now);
-  const since = contactAt === undefined ? undefined : (state.peerContactSince ?? now);
+  const contacts = peersInContact(witness, state.timing, now);
   const news = hearers(witness, state.self.node).filter((each) => !state.heardBy.has(each));
-  const heardBy = news.length === 0 ? state.heardBy : new Set([...state.heardBy, ...news]);
-  return { ...state, peerContactAt: contactAt, peerContactSince: since, heardBy };
+  return {
+    ...state,
+    peerContactAt: contacts.size === 0 ? undefined : newest(contacts),
+    peerContactSince: contacts.size === 0 ? undefined : contactSince(state, contacts, now),
+    audibleSince: audibleSince(witness, state.audibleSince, state.timing),
+    missedSince: missedSince(state, witness, now),
+    heardBy: news.length === 0 ? state.heardBy : new Set([...state.heardBy, ...news]),
+  };
+}
+
+/** Since when peers may have been in contact: of one that was not audible before nobody can tell. */
+function contactSince(
+  { peerContactSince, audibleSince: heard }: ElectionState,
+  contacts: ReadonlyMap<NodeName, Instant>,
+  now: Instant,
+): Instant {
+  const audible = new Set([...heard.keys()].map((key) => key.slice(key.indexOf('/') + 1)));
+  for (const node of contacts.keys()) if (!audible.has(node)) return NEVER;
+  return peerContactSince ?? now;
+}
+
+function newest(contacts: ReadonlyMap<NodeName, Instant>): Instant {
+  return Math.max(NEVER, ...contacts.values()) as Instant;
 }
 
 /**
@@ -86,10 +118,10 @@ function yielding(state: ElectionState, now: Instant): ElectionState {
   return lapse(state, 'its lease ran out', now);
 }
 
-/** When the oldest renewal was sent of which nothing was heard since the last that was acknowledged. */
+/** When the oldest renewal was sent that has failed since the last that was acknowledged. */
 function firstFailedAt({ heartbeat }: ElectionState): number {
   const times = [...heartbeat.attempts]
-    .filter(([write]) => write > heartbeat.committed)
+    .filter(([write]) => write > heartbeat.committed && write !== heartbeat.inFlight)
     .map(([, { sentAt }]) => sentAt);
   return Math.min(Number.POSITIVE_INFINITY, ...times);
 }

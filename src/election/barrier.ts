@@ -1,6 +1,6 @@
 import { type Instant, NEVER } from '../instant.ts';
 import type { NodeName, Vip } from '../model.ts';
-import { withMove } from './failback.ts';
+import { addMove } from './failback.ts';
 import { undecided } from './register.ts';
 import { committedContent, type ElectionState, type Move } from './state.ts';
 import { standing } from './verdict.ts';
@@ -17,6 +17,7 @@ export function recommitted(state: ElectionState): ElectionState {
   const pending = undecided(state.claims);
   for (const vip of content.vips.keys()) {
     if (pending.some(({ vips }) => !vips.has(vip))) continue;
+    if ((state.voidUpTo.get(vip) ?? 0) >= state.claims.committed) continue;
     claimedAt.set(vip, state.claimedAt.get(vip) ?? state.claims.committed);
   }
   return { ...state, claimedAt };
@@ -30,16 +31,18 @@ export function activated(state: ElectionState, now: Instant): ElectionState {
   if (state.phase !== 'member') return state;
   const active = new Map(state.active);
   const moves: Move[] = [];
-  let { takenAt, silentSince, moveTimes } = state;
+  // Copied once: a node may take over thousands, and one that stands still for 0.9 s lapses.
+  const takenAt = new Map(state.takenAt);
+  const silentSince = new Map(state.silentSince);
+  const moveTimes = new Map(state.moveTimes);
   for (const [vip, write] of state.claimedAt) {
     const claim = state.wanted.get(vip);
     if (claim === undefined || active.has(vip) || write > state.barrier) continue;
     if (blockers(state, vip).length > 0) continue;
     active.set(vip, state.barrierRevision);
-    takenAt = new Map(takenAt).set(vip, now);
-    silentSince = new Map(silentSince).set(vip, endOfPredecessor(state, vip, now));
-    if (claim.from !== undefined && claim.from !== state.self.node)
-      moveTimes = withMove(moveTimes, vip, now);
+    takenAt.set(vip, now);
+    silentSince.set(vip, endOfPredecessor(state, vip, now));
+    if (claim.from !== undefined && claim.from !== state.self.node) addMove(moveTimes, vip, now);
     moves.push({ vip, from: claim.from, to: state.self.node, reason: claim.reason });
   }
   if (moves.length === 0) return state;
@@ -69,7 +72,12 @@ function mayHold({ released }: ElectionState, peer: Peer, vip: Vip): boolean {
   // Claims are written before the heartbeat of their incarnation. Where they are absent or older,
   // somebody edited or deleted them, and nobody can tell what it claims.
   if (peer.claims === undefined || peer.claims.incarnation < peer.incarnation) return true;
-  if (!peer.claims.vips.has(vip)) return false;
+  return peer.claims.vips.has(vip) && !isReleased(released, peer, vip);
+}
+
+/** Whether the peer has said on the segment that what its claims lease says of the VIP is void. */
+export function isReleased(released: ElectionState['released'], peer: Peer, vip: Vip): boolean {
   const release = released.get(peer.identity)?.get(vip);
-  return release === undefined || peer.claims.write > release.upTo || !claimsCount(peer);
+  if (release === undefined || !claimsCount(peer)) return false;
+  return peer.claims.session === release.session && peer.claims.write <= release.upTo;
 }

@@ -49,7 +49,7 @@ export function choose(state: ElectionState, input: ChoiceInput, now: Instant): 
   const me = speakers.get(state.self.node);
   const rivals = rivalsOf(state, demand, report);
   const seats = seatsOf(state, demand, speakers, rivals);
-  const back = failback(state, seats, ring, now);
+  const back = failback(state, seats, { ring, takers: takers(speakers, demand) }, now);
   const around = { demand, me, speakers, rivals, report, failbacks: back.moves };
   const { keep, leaving, moves } = kept(state, around, now);
   const choice = { wanted: keep, leaving, ring, moves, failbackAt: back.at };
@@ -121,6 +121,32 @@ function claimsOfLost(state: ElectionState): number {
   return claims;
 }
 
+type Eligible = ReadonlyMap<Vip, ReadonlySet<NodeName>>;
+
+/** 3,000 VIPs by 32 speakers take 60 ms to go through, and a decision is due with every heartbeat. */
+const remembered = new WeakMap<
+  Demand,
+  { readonly speakers: string; readonly eligible: Eligible }
+>();
+
+/** Who may own each VIP: the same for as long as neither the demand nor the speakers change. */
+function eligibleOf(demand: Demand, speakers: ReadonlyMap<NodeName, Candidate>): Eligible {
+  const facts = [...speakers.values()].map(({ node, draining, links }) => [node, draining, links]);
+  const key = JSON.stringify(facts);
+  const known = remembered.get(demand);
+  if (known?.speakers === key) return known.eligible;
+  const eligible = new Map<Vip, ReadonlySet<NodeName>>();
+  for (const wanted of demand.vips.values()) {
+    const all = [...speakers.values()].filter(
+      (speaker) => ineligible(wanted, speaker, demand) === undefined,
+    );
+    const staying = all.filter(({ node }) => !demand.draining.has(node));
+    eligible.set(wanted.vip, new Set((staying.length > 0 ? staying : all).map(({ node }) => node)));
+  }
+  remembered.set(demand, { speakers: key, eligible });
+  return eligible;
+}
+
 /** Every VIP with the live nodes that may own it, and whose claim on it stands. */
 function seatsOf(
   state: ElectionState,
@@ -129,13 +155,9 @@ function seatsOf(
   rivals: ReadonlyMap<Vip, Rival>,
 ): Seat[] {
   const seats: Seat[] = [];
-  for (const wanted of demand.vips.values()) {
-    const { vip, key } = wanted;
-    const all = [...speakers.values()].filter(
-      (speaker) => ineligible(wanted, speaker, demand) === undefined,
-    );
-    const staying = all.filter(({ node }) => !demand.draining.has(node));
-    const eligible = new Set((staying.length > 0 ? staying : all).map(({ node }) => node));
+  const known = eligibleOf(demand, speakers);
+  for (const { vip, key } of demand.vips.values()) {
+    const eligible = known.get(vip) ?? new Set();
     const claimedBy = state.wanted.has(vip) ? state.self.node : rivals.get(vip)?.node;
     seats.push({ vip, key, eligible, claimedBy });
   }

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
-import { add, FOREVER, type Instant } from '../instant.ts';
+import { add, FOREVER, type Instant, NEVER } from '../instant.ts';
 import type { BeatContent, IncarnationId, PublishedLink, Utterance, Vip } from '../model.ts';
 import { authority, authorityWakeAt } from './authority.ts';
 import { recommitted } from './barrier.ts';
 import { choose } from './choose.ts';
 import type { Demand } from './eligible.ts';
 import { sameContent } from './events.ts';
-import { heardLinks, NO_SILENCE, silenceOf, type WitnessReport } from './hearing.ts';
+import { audibleIds, heardLinks, NO_SILENCE, silenceOf, type WitnessReport } from './hearing.ts';
+import { echoPatience, ripeAt, withListing } from './listing.ts';
 import type { Claim, Claims, Heartbeat } from './records.ts';
 import { sent, undecided } from './register.ts';
 import { beatOf, tellAt, told, yielding } from './speech.ts';
@@ -18,9 +19,6 @@ import {
   stamp,
 } from './state.ts';
 import { judged, nextVerdictAt } from './verdict.ts';
-
-/** A committed write that has not come back by the watch for this long is looked for by a LIST. */
-const ECHO_PATIENCE_MS = 300;
 
 /** What the election decides upon besides its own state. */
 export interface World {
@@ -124,9 +122,11 @@ function chosenState(
     return { state, suspects: NO_SILENCE.suspects, moves: [], wakeAt: FOREVER };
   }
   const { suspects, silenced } = silenceOf(state, world.witness, world.suspectSince, now);
-  const grounds = { contact: state.provenAt, silenced, timing: state.timing };
+  const { selfFenced, shownSince, timing, provenAt: contact } = state;
+  const audible = audibleIds(world.witness, timing);
+  const grounds = { contact, shownSince, audible, silenced, selfFenced, timing };
   const verdicts = judged(state.verdicts, state.view, grounds, now);
-  const links = heardLinks(state, world.links, world.witness);
+  const links = heardLinks(state, world.links, world.witness, now);
   const input = { demand: world.demand, links, report: world.witness };
   const member = { ...state, verdicts };
   const { wanted, leaving, ring, moves, failbackAt, wakeAt } = choose(member, input, now);
@@ -150,10 +150,13 @@ function withHeartbeat(
   const idle = { state, write: undefined };
   // Claims first: a heartbeat of an incarnation whose claims are unknown would block every barrier.
   if (state.phase === 'reading' || state.claims.committed === 0) return idle;
-  if (state.heartbeat.inFlight !== undefined || state.heartbeat.refused) return idle;
+  if (state.heartbeat.refused) return idle;
   const newest = newestSentAt(state);
+  // A request that an outage has swallowed is not waited for once others reach the API server again.
+  const isBack = state.phase === 'held' && newest < (state.peerContactSince ?? NEVER);
+  if (state.heartbeat.inFlight !== undefined && !isBack) return idle;
   const settles = world.suspectSince !== undefined && newest < world.suspectSince;
-  if (now < state.nextHeartbeatAt && !settles) return idle;
+  if (now < state.nextHeartbeatAt && !settles && !isBack) return idle;
   const write = state.write + 1;
   return {
     state: {
@@ -177,9 +180,9 @@ function withClaims(
   if (state.claims.inFlight !== undefined || state.claims.refused) return idle;
   // I5: the next incarnation is not announced while a wire may still answer under the last one.
   if (state.claims.committed === 0 && world.held.size > 0) return idle;
-  const content = contentOf(state, world);
+  const content = contentOf(state, world, now);
   // An attempt that may still commit is written over, whatever it said: until then nothing is certain.
-  const settledAlready = undecided(state.claims).length === 0;
+  const settledAlready = undecided(state.claims).length === 0 && !hasVoid(state, content);
   if (settledAlready && sameContent(committedContent(state), content)) return idle;
   const write = state.write + 1;
   return {
@@ -191,63 +194,29 @@ function withClaims(
   };
 }
 
-function contentOf(state: ElectionState, world: World): ClaimsContent {
-  const vips = new Map<Vip, Claim>(state.wanted);
-  for (const [vip, claim] of committedContent(state)?.vips ?? []) {
-    if (world.held.has(vip) && !vips.has(vip)) vips.set(vip, claim);
-  }
-  return {
-    vips,
-    leaving: new Set(state.leaving.keys()),
-    fences: state.verdicts.fences,
-    joined: state.joined,
-    draining: state.draining,
-    links: heardLinks(state, world.links, world.witness),
-  };
-}
-
-/** A LIST is due to join, to learn why a write was refused, as a read barrier, or for a missing echo. */
-function withListing(
-  state: ElectionState,
-  world: World,
-  now: Instant,
-): { state: ElectionState; token: number | undefined } {
-  const idle = { state, token: undefined };
-  if (state.listing !== undefined || now < state.nextListAt) return idle;
-  const neverJoins = state.draining && state.incarnation === 0;
-  const joining = state.phase === 'reading' && world.held.size === 0 && !neverJoins;
-  const refused = state.heartbeat.refused || state.claims.refused;
-  const echoLost =
-    state.unseenSince !== undefined && now - state.unseenSince >= echoPatience(state);
-  if (!joining && !refused && !echoLost && !needsBarrier(state)) return idle;
-  const token = state.write + 1;
-  const listing = {
-    token,
-    forWrite: state.claims.committed,
-    newest: state.newest,
-    published: committedContent(state)?.fences ?? new Set(),
-  };
-  // After an echo was looked for, the next look waits as long again.
-  const unseenSince = echoLost ? now : state.unseenSince;
-  return { state: { ...state, write: token, listing, unseenSince }, token };
-}
-
-/** Whether a barrier could activate a claim or settle a verdict that none before it could. */
-function needsBarrier(state: ElectionState): boolean {
-  if (state.phase !== 'member') return false;
-  const fences = committedContent(state)?.fences;
-  for (const id of state.verdicts.provisional.keys()) {
-    if (fences?.has(id) === true) return true;
-  }
-  for (const [vip, write] of state.claimedAt) {
-    if (state.active.has(vip) || !state.wanted.has(vip)) continue;
-    if (state.barrier < write) return true;
-  }
+/** Whether something is wanted that the committed claims say, and of which a release was told since. */
+function hasVoid({ claims, voidUpTo }: ElectionState, { vips }: ClaimsContent): boolean {
+  for (const vip of vips.keys()) if ((voidUpTo.get(vip) ?? 0) >= claims.committed) return true;
   return false;
 }
 
-function echoPatience(state: ElectionState): number {
-  return Math.min(ECHO_PATIENCE_MS, state.timing.renewInterval / 2);
+function contentOf(state: ElectionState, world: World, now: Instant): ClaimsContent {
+  const vips = new Map<Vip, Claim>(state.wanted);
+  const leaving = new Set(state.leaving.keys());
+  const committed = committedContent(state);
+  for (const [vip, claim] of committed?.vips ?? []) {
+    if (!world.held.has(vip) || vips.has(vip)) continue;
+    vips.set(vip, claim);
+    if (committed?.leaving.has(vip)) leaving.add(vip);
+  }
+  return {
+    vips,
+    leaving,
+    fences: state.verdicts.fences,
+    joined: state.joined,
+    draining: state.draining,
+    links: heardLinks(state, world.links, world.witness, now),
+  };
 }
 
 function newestSentAt(state: ElectionState): number {
@@ -265,6 +234,7 @@ function wakeAt(state: ElectionState, now: Instant): number {
     times.push(nextVerdictAt(state.verdicts, state.view, state.timing));
   }
   times.push(tellAt(state));
+  for (const at of state.fencedAt.values()) times.push(ripeAt(at));
   if (state.unseenSince !== undefined) times.push(state.unseenSince + echoPatience(state));
   return Math.min(...times.filter((time) => time > now));
 }

@@ -1,11 +1,10 @@
-import { add, type Instant, NEVER } from '../instant.ts';
-import type { IncarnationId, Utterance, Vip } from '../model.ts';
-import { asksForSuccessors } from './authority.ts';
+import { add, type Instant } from '../instant.ts';
+import type { IncarnationId } from '../model.ts';
 import { activated, recommitted } from './barrier.ts';
-import { withMove } from './failback.ts';
+import { addMove } from './failback.ts';
 import { incarnationId, type LeaseCut } from './records.ts';
 import { openRegister, seenBack, settled, type WriteOutcome } from './register.ts';
-import { type ClaimsContent, type ElectionState, lapse, stamp } from './state.ts';
+import { type ClaimsContent, committedContent, type ElectionState, lapse, stamp } from './state.ts';
 import { contactGap } from './timing.ts';
 import { buried, confirmed } from './verdict.ts';
 import { observe, restarted, type View } from './view.ts';
@@ -77,6 +76,7 @@ export function heartbeatSettled(
         ...state,
         heartbeat,
         contactAt,
+        shownSince: contactShownSince(state, now),
         unseenSince: unseen ? (state.unseenSince ?? now) : undefined,
       };
     }
@@ -100,43 +100,17 @@ export function claimsSettled(
   if (state.claims.inFlight !== write) return state;
   const claims = settled(state.claims, write, outcome);
   const nextClaimsAt = outcome.kind === 'committed' ? state.nextClaimsAt : add(now, RETRY_MS);
-  return recommitted({ ...state, claims, nextClaimsAt });
+  return withFenceTimes(recommitted({ ...state, claims, nextClaimsAt }), now);
 }
 
-/** The state after another node's incarnation said something on the segment. */
-export function heard(
-  state: ElectionState,
-  from: IncarnationId,
-  utterance: Utterance,
-  now: Instant,
-): ElectionState {
-  switch (utterance.kind) {
-    case 'fence':
-      return { ...state, selfFenced: new Set(state.selfFenced).add(from) };
-    case 'release': {
-      const { upTo, ageMs } = utterance;
-      const vips = new Map(state.released.get(from));
-      for (const vip of utterance.vips) {
-        if (upTo > (vips.get(vip)?.upTo ?? 0)) vips.set(vip, { upTo, at: add(now, -ageMs) });
-      }
-      return activated({ ...state, released: new Map(state.released).set(from, vips) }, now);
-    }
-    case 'ready': {
-      if (utterance.to !== incarnationId(stamp(state, 0))) return state;
-      const asked = utterance.vips.filter((vip) => mayYield(state, vip, now));
-      if (asked.length === 0) return state;
-      const yielded = new Map(state.yielded);
-      for (const vip of asked)
-        yielded.set(vip, { at: now, reason: `${from.split('/')[0]} is ready` });
-      return { ...state, yielded };
-    }
-  }
-}
-
-/** Nobody can take away what is not to move. */
-function mayYield(state: ElectionState, vip: Vip, now: Instant): boolean {
-  if (!state.active.has(vip)) return false;
-  return state.leaving.has(vip) || asksForSuccessors(state, now);
+/** Notes when fences that rest on the witness alone were committed. */
+function withFenceTimes(state: ElectionState, now: Instant): ElectionState {
+  const fences = committedContent(state)?.fences;
+  const { bySilence } = state.verdicts;
+  const isNew = [...bySilence].some((id) => fences?.has(id) && !state.fencedAt.has(id));
+  if (!isNew) return state;
+  const known = [...bySilence].filter((id) => fences?.has(id));
+  return { ...state, fencedAt: new Map(known.map((id) => [id, state.fencedAt.get(id) ?? now])) };
 }
 
 /** The state after this process has stood still for so long that its wires may have fenced it. */
@@ -172,12 +146,22 @@ function echoed(state: ElectionState, now: Instant): ElectionState {
     ...state,
     authUntil,
     provenAt: sentAt,
+    shownSince: contactShownSince(state, now),
     contactAt: Math.max(sentAt, state.contactAt) as Instant,
     unseenSince: state.heartbeat.committed > state.heartbeat.seen ? now : undefined,
     view: gap ? restarted(state.view, now) : state.view,
     phase: now < authUntil ? 'member' : state.phase,
+    inherits: state.inherits && now >= authUntil,
     firstMemberAt: state.firstMemberAt ?? now,
   };
+}
+
+/** Since when our beats have shown contact without a gap. */
+function contactShownSince(
+  { contactAt, shownSince, timing }: ElectionState,
+  now: Instant,
+): Instant {
+  return now - contactAt > contactGap(timing) ? now : shownSince;
 }
 
 /**
@@ -191,11 +175,17 @@ export function succeeded(state: ElectionState, cut: LeaseCut, now: Instant): El
   const seen = watched(state, cut, now);
   const last = cut.claims.get(node)?.record;
   if (last === undefined || !cut.heartbeats.has(node)) return seen;
-  const claim = { from: node, reason: 'handed over by the agent before' };
-  const wanted = new Map([...last.vips.keys()].map((vip) => [vip, claim]));
   const verdicts = { ...seen.verdicts, fences: last.fences };
-  const next = joined({ ...seen, quietUntil: now }, cut, now);
-  return { ...next, verdicts, wanted, nextClaimsAt: NEVER };
+  return joined({ ...seen, verdicts, inherits: true, quietUntil: now }, cut, now);
+}
+
+/** What a process that was handed the lock still wishes to go on with, if its first attempt was refused. */
+function inherited(state: ElectionState, cut: LeaseCut): ElectionState['wanted'] {
+  const { node } = state.self;
+  const last = cut.claims.get(node)?.record;
+  if (!state.inherits || last === undefined) return state.wanted;
+  const claim = { from: node, reason: 'handed over by the agent before' };
+  return new Map([...last.vips.keys()].map((vip) => [vip, claim]));
 }
 
 /** The LIST that a join needs: takes over our Leases as they are stored, under the next incarnation. */
@@ -222,7 +212,8 @@ function joined(state: ElectionState, cut: LeaseCut, now: Instant): ElectionStat
     heartbeat: openRegister(heartbeat?.revision ?? cut.unreadable.get(`heartbeat/${node}`)),
     claims: openRegister(claims?.revision ?? cut.unreadable.get(`claims/${node}`)),
     quietUntil,
-    nextClaimsAt: orphaned ? quietUntil : state.nextClaimsAt,
+    nextClaimsAt: orphaned && !state.inherits ? quietUntil : state.nextClaimsAt,
+    wanted: inherited(state, cut),
     barrier: 0,
   };
 }
@@ -255,11 +246,14 @@ function claimantsSeen(
   const news = [...after].filter(([node, peer]) => peer.claims !== view.get(node)?.claims);
   if (news.length === 0) return { lastClaimants, moveTimes };
   const next = new Map(lastClaimants);
-  let times = moveTimes;
+  const times = new Map(moveTimes);
   for (const [node, peer] of news) {
+    const known = view.get(node)?.claims?.vips;
     for (const vip of peer.claims?.vips.keys() ?? []) {
-      const before = next.get(vip);
-      if (before !== undefined && before !== node) times = withMove(times, vip, now);
+      // Rewritten claims of who is on his way out are no moves back; what we own is ours, seen or not.
+      if (known?.has(vip) === true) continue;
+      const before = state.active.has(vip) ? state.self.node : next.get(vip);
+      if (before !== undefined && before !== node) addMove(times, vip, now);
       next.set(vip, node);
     }
   }

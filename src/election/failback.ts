@@ -27,7 +27,7 @@ export interface Failback {
 export function failback(
   state: ElectionState,
   seats: readonly Seat[],
-  ring: Ring,
+  { ring, takers }: { readonly ring: Ring; readonly takers: number },
   now: Instant,
 ): Failback {
   const marked = new Map([...state.leaving].filter(([, { reason }]) => isFailback(reason)));
@@ -36,15 +36,21 @@ export function failback(
   const at = add(now, PACE_MS);
   const ideal = place(
     seats.map((seat) => ({ ...seat, claimedBy: undefined })),
-    ring.nodes.length,
+    takers,
     ring.order,
   );
-  const isFull = fullNodes(seats, ring);
+  const loads = loadsOf(seats);
+  const most = cap(seats.length, takers);
+  const loadOf = (node: NodeName) => loads.get(node) ?? 0;
   const wrong = seats
-    .filter(({ vip, key, claimedBy }) => {
+    .filter(({ vip, key, eligible, claimedBy }) => {
       const node = ideal.get(vip);
       if (claimedBy === undefined || node === undefined || node === claimedBy) return false;
-      return outranks(node, claimedBy, key) || isFull.has(claimedBy);
+      // It goes to who takes it now, so that must be who should have it: else it would go round.
+      const taker = ring
+        .order(key)
+        .find((each) => each !== claimedBy && eligible.has(each) && loadOf(each) < most);
+      return taker === node && (outranks(node, claimedBy, key) || loadOf(claimedBy) > most);
     })
     .filter(({ vip }) => isSettled(state, ideal.get(vip), now) && !isFlapping(state, vip, now))
     .map(({ vip }) => vip)
@@ -60,24 +66,18 @@ export function failback(
   return { moves, at };
 }
 
-/** The nodes that hold more than their share. */
-function fullNodes(seats: readonly Seat[], ring: Ring): ReadonlySet<NodeName> {
+function loadsOf(seats: readonly Seat[]): ReadonlyMap<NodeName, number> {
   const loads = new Map<NodeName, number>();
   for (const { claimedBy } of seats) {
     if (claimedBy !== undefined) loads.set(claimedBy, (loads.get(claimedBy) ?? 0) + 1);
   }
-  const most = cap(seats.length, ring.nodes.length);
-  return new Set([...loads].filter(([, load]) => load > most).map(([node]) => node));
+  return loads;
 }
 
-/** The times of moves with one more, without those that are too old to matter. */
-export function withMove(
-  times: ReadonlyMap<Vip, readonly Instant[]>,
-  vip: Vip,
-  now: Instant,
-): ReadonlyMap<Vip, readonly Instant[]> {
+/** Adds a move to the times, without those that are too old to matter. */
+export function addMove(times: Map<Vip, readonly Instant[]>, vip: Vip, now: Instant): void {
   const recent = (times.get(vip) ?? []).filter((at) => now - at < FLAP_WINDOW_MS);
-  return new Map(times).set(vip, [...recent, now].slice(-FLAP_MOVES));
+  times.set(vip, [...recent, now].slice(-FLAP_MOVES));
 }
 
 function reasonFor(node: NodeName): string {

@@ -1,4 +1,4 @@
-import type { Instant } from '../instant.ts';
+import { FOREVER, type Instant, NEVER } from '../instant.ts';
 import type {
   Hearing,
   IncarnationId,
@@ -13,8 +13,10 @@ import { contactGap, silencePatience, type Timing } from './timing.ts';
 import { standing } from './verdict.ts';
 import { claimsCount, DELETED, type Peer } from './view.ts';
 
-/** Proof that a link hears at all, if only two nodes are left: any foreign frame this recent. */
-const FOREIGN_MS = 300;
+/** Proof that a link hears: a foreign frame so many beats after the silence began. */
+const FOREIGN_BEATS = 2;
+/** A link on which nothing at all comes in for so long, while peers renew their Leases, is deaf. */
+const DEAF_MS = 1000;
 /** So many peers that miss this node on a link have it treat the link as down. */
 const MISSED_BY = 2;
 /** From this many live incarnations on, the suspect included, one node's ears do not suffice. */
@@ -28,6 +30,7 @@ export interface WitnessReport {
 }
 
 interface Heard {
+  readonly name: LinkName;
   readonly link: LinkHearing;
   readonly hearing: Hearing;
 }
@@ -35,14 +38,14 @@ interface Heard {
 /** Every link's newest beat of the peer under its present incarnation. */
 function heardOf(report: WitnessReport, node: NodeName, id: IncarnationId): Heard[] {
   const found: Heard[] = [];
-  for (const link of report.links.values()) {
+  for (const [name, link] of report.links) {
     const hearing = link.peers.get(node);
-    if (hearing?.id === id) found.push({ link, hearing });
+    if (hearing?.id === id) found.push({ name, link, hearing });
   }
   return found;
 }
 
-function isSilent({ link, hearing }: Heard, timing: Timing): boolean {
+function isSilent({ link, hearing }: Pick<Heard, 'link' | 'hearing'>, timing: Timing): boolean {
   return link.asOf - hearing.heardAt >= silencePatience(timing);
 }
 
@@ -63,24 +66,72 @@ export function audible(
     );
 }
 
-/** Audible beats of every node, whatever its Leases say of it: who has no API contact sees those late. */
-function audibleBeats(report: WitnessReport, timing: Timing): Hearing[] {
-  return [...report.links.values()].flatMap((link) =>
-    [...link.peers.values()].filter((hearing) => !isSilent({ link, hearing }, timing)),
-  );
-}
-
-/** When an audible peer had contact with the API server last, if that is recent enough to count. */
-export function peerContactAt(
-  report: WitnessReport | undefined,
+/** The audible peers that are in contact with the API server, with the time of their newest contact. */
+export function peersInContact(
+  report: WitnessReport,
   timing: Timing,
   now: Instant,
-): Instant | undefined {
-  if (report === undefined) return undefined;
-  const times = audibleBeats(report, timing)
-    .map(({ contactAt }) => contactAt)
-    .filter((at) => at !== undefined && now - at < contactGap(timing));
-  return times.length === 0 ? undefined : (Math.max(...times.map(Number)) as Instant);
+): ReadonlyMap<NodeName, Instant> {
+  const found = new Map<NodeName, Instant>();
+  for (const link of report.links.values()) {
+    for (const [node, hearing] of link.peers) {
+      const { contactAt } = hearing;
+      if (contactAt === undefined || now - contactAt >= contactGap(timing)) continue;
+      if (isSilent({ link, hearing }, timing) || contactAt <= (found.get(node) ?? NEVER)) continue;
+      found.set(node, contactAt);
+    }
+  }
+  return found;
+}
+
+/** Since when each peer has been audible without a break, as far as was looked: `<link>/<node>`. */
+export function audibleSince(
+  report: WitnessReport,
+  before: ReadonlyMap<string, Instant>,
+  timing: Timing,
+): ReadonlyMap<string, Instant> {
+  const since = new Map<string, Instant>();
+  for (const [name, link] of report.links) {
+    for (const [node, hearing] of link.peers) {
+      if (isSilent({ link, hearing }, timing)) continue;
+      const key = `${name}/${node}`;
+      since.set(key, before.get(key) ?? hearing.heardAt);
+    }
+  }
+  return since;
+}
+
+/** Since when each audible peer says no more that it hears this node, which it did: `<link>/<node>`. */
+export function missedSince(
+  state: ElectionState,
+  report: WitnessReport,
+  now: Instant,
+): ReadonlyMap<string, Instant> {
+  const since = new Map<string, Instant>();
+  for (const [name, link] of report.links) {
+    for (const [node, hearing] of link.peers) {
+      const key = `${name}/${node}`;
+      if (isSilent({ link, hearing }, state.timing) || !state.heardBy.has(key)) continue;
+      if (!hearing.hears.includes(state.self.node))
+        since.set(key, state.missedSince.get(key) ?? now);
+    }
+  }
+  return since;
+}
+
+/** The incarnations that are audible. */
+export function audibleIds(
+  report: WitnessReport | undefined,
+  timing: Timing,
+): ReadonlySet<IncarnationId> {
+  return new Set(audibleBeats(report, timing).map(({ id }) => id));
+}
+
+/** The newest beat of every audible peer on every link, whatever its Leases say. */
+export function audibleBeats(report: WitnessReport | undefined, timing: Timing): Hearing[] {
+  return [...(report?.links.values() ?? [])].flatMap((link) =>
+    [...link.peers.values()].filter((hearing) => !isSilent({ link, hearing }, timing)),
+  );
 }
 
 /** When any peer was heard last. */
@@ -105,7 +156,7 @@ export function isFencedByBeat(state: ElectionState, report: WitnessReport | und
 export interface Silence {
   /** Votes: silent on every link that has heard their present incarnation. */
   readonly suspects: ReadonlySet<IncarnationId>;
-  /** Of these, the ones of whom enough nodes say so; and whoever has fenced itself. */
+  /** Of these, the ones of whom enough nodes say so. */
   readonly silenced: ReadonlySet<IncarnationId>;
 }
 
@@ -124,9 +175,10 @@ export function silenceOf(
   for (const [node, peer] of state.view) {
     if (standing(state.verdicts, peer) === 'dead' || peer.beat === DELETED) continue;
     const id = peer.identity;
-    if (state.selfFenced.has(id)) silenced.add(id);
     const heard = heardOf(report, node, id);
     if (heard.length === 0 || !heard.every((each) => isSilent(each, state.timing))) continue;
+    // A node that hears nobody blames itself, and says so of nobody else.
+    if (!heard.some((each) => hearsOthers(state, each))) continue;
     suspects.add(id);
     if (isAgreed(state, report, peer, heard, now)) silenced.add(id);
   }
@@ -154,7 +206,24 @@ function isAgreed(
   if (live >= QUORUM_OF_TWO_FROM) return votes >= 2;
   // Two are left. This one may be the deaf or the cut-off one: it has to prove that it is neither.
   const inContact = now - state.provenAt <= contactGap(state.timing);
-  return inContact && heard.some(({ link }) => link.asOf - link.foreignAt <= FOREIGN_MS);
+  return inContact && heard.some((each) => hasForeign(each, state.timing));
+}
+
+/**
+ * Whether our own ears have worked on a link since a peer was heard there last: somebody else was heard all
+ * along. When the witness comes back after a gap, the first to be heard proves nothing about the others.
+ */
+function hearsOthers({ audibleSince, timing }: ElectionState, silent: Heard): boolean {
+  if (hasForeign(silent, timing)) return true;
+  const { name, link, hearing } = silent;
+  return [...link.peers.keys()].some(
+    (node) => (audibleSince.get(`${name}/${node}`) ?? FOREVER) <= hearing.heardAt,
+  );
+}
+
+/** Whether anything else came in on the link since the peer was heard there last. */
+function hasForeign({ link, hearing }: Heard, timing: Timing): boolean {
+  return link.foreignAt - hearing.heardAt >= FOREIGN_BEATS * timing.beatInterval;
 }
 
 /** The peers that say on a link that they hear this node there: `<link>/<node>`. */
@@ -164,22 +233,40 @@ export function hearers(report: WitnessReport | undefined, self: NodeName): stri
   );
 }
 
-/** The links without those on which two peers hear this node no more, who did hear it there before. */
+/**
+ * The links on which this node can serve: not one on which two peers hear it no more, who did before, and
+ * not one on which it hears nothing at all while the Leases say that others live there.
+ */
 export function heardLinks(
   state: ElectionState,
   links: readonly PublishedLink[],
   report: WitnessReport | undefined,
+  now: Instant,
 ): readonly PublishedLink[] {
   if (report === undefined) return links;
-  const { node } = state.self;
   return links.filter(({ name }) => {
     const link = report.links.get(name);
-    if (link === undefined) return true;
-    let missedBy = 0;
-    for (const [peer, hearing] of link.peers) {
-      if (isSilent({ link, hearing }, state.timing) || hearing.hears.includes(node)) continue;
-      if (state.heardBy.has(`${name}/${peer}`)) missedBy += 1;
-    }
-    return missedBy < MISSED_BY;
+    return link === undefined || !(isMissed(state, name, now) || isDeaf(state, link));
   });
+}
+
+function isMissed(state: ElectionState, name: LinkName, now: Instant): boolean {
+  const patience = silencePatience(state.timing) + 2 * state.timing.beatInterval;
+  let missedBy = 0;
+  for (const [key, since] of state.missedSince) {
+    if (key.startsWith(`${name}/`) && now - since >= patience) missedBy += 1;
+  }
+  return missedBy >= MISSED_BY;
+}
+
+/** A node that dies takes its beats and its heartbeats along; one that goes on renewing is only unheard. */
+function isDeaf({ view, timing }: ElectionState, link: LinkHearing): boolean {
+  if (link.asOf - link.foreignAt < DEAF_MS) return false;
+  let renewing = 0;
+  for (const [node, hearing] of link.peers) {
+    if (!isSilent({ link, hearing }, timing)) return false;
+    const peer = view.get(node);
+    if (peer !== undefined && peer.seenAt - hearing.heardAt >= DEAF_MS) renewing += 1;
+  }
+  return renewing >= MISSED_BY;
 }

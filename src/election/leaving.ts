@@ -1,5 +1,6 @@
 import type { Instant } from '../instant.ts';
 import type { NodeName, Vip } from '../model.ts';
+import { isReleased } from './barrier.ts';
 import { type Candidate, type Demand, ineligible } from './eligible.ts';
 import { audible, type WitnessReport } from './hearing.ts';
 import { outranks } from './rank.ts';
@@ -129,6 +130,7 @@ export function rivalsOf(
     if (standing(state.verdicts, peer) !== 'live' || !claimsStand(peer)) continue;
     const asks = audible(report, node, peer.identity, state.timing)?.leaving === true;
     for (const vip of peer.claims.vips.keys()) {
+      if (isReleased(state.released, peer, vip)) continue;
       const rival = { node, leaving: asks || peer.claims.leaving.has(vip) };
       const other = rivals.get(vip);
       const key = demand.vips.get(vip)?.key ?? vip;

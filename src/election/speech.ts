@@ -3,7 +3,7 @@ import type { IncarnationId, Takeover, Utterance, Vip } from '../model.ts';
 import { asksForSuccessors } from './authority.ts';
 import { blockers } from './barrier.ts';
 import type { Beat, World } from './decide.ts';
-import { audible, type WitnessReport } from './hearing.ts';
+import { audible, audibleBeats, type WitnessReport } from './hearing.ts';
 import { incarnationId } from './records.ts';
 import { committedContent, type ElectionState, type Move, stamp } from './state.ts';
 import { contactGap } from './timing.ts';
@@ -61,12 +61,25 @@ export function told(
   for (const [to, vips] of calls) {
     tell.push({ kind: 'ready', to, vips, revision: state.barrierRevision });
   }
-  return { state: { ...state, stopping, readyAt }, tell };
+  return { state: { ...withoutClaims(state, stopped), stopping, readyAt }, tell };
 }
 
-/** When a READY is to be said again. */
-export function tellAt({ readyAt }: ElectionState): Instant {
+/** After a release was told nothing written so far claims the VIPs: to own one again takes a new write. */
+function withoutClaims(state: ElectionState, stopped: readonly Vip[]): ElectionState {
+  if (stopped.length === 0) return state;
+  const voidUpTo = new Map(state.voidUpTo);
+  const claimedAt = new Map(state.claimedAt);
+  for (const vip of stopped) {
+    voidUpTo.set(vip, state.write);
+    claimedAt.delete(vip);
+  }
+  return { ...state, voidUpTo, claimedAt };
+}
+
+/** When something is to be said again, or a VIP may be wanted again. */
+export function tellAt({ readyAt, yielded }: ElectionState): Instant {
   let at: number = FOREVER;
+  for (const { at: since } of yielded.values()) at = Math.min(at, add(since, YIELDED_MS));
   for (const time of readyAt.values()) at = Math.min(at, add(time, READY_AGAIN_MS));
   return at as Instant;
 }
@@ -109,12 +122,12 @@ function outbid(
   now: Instant,
 ): ElectionState['yielded'] {
   let { yielded } = state;
-  for (const [node, peer] of state.view) {
-    const beat = audible(report, node, peer.identity, state.timing);
-    for (const { vip, epoch } of beat?.takeovers ?? []) {
+  for (const { id, takeovers } of audibleBeats(report, state.timing)) {
+    for (const { vip, epoch } of takeovers) {
       const own = state.active.get(vip);
       if (own === undefined || own >= epoch) continue;
-      yielded = new Map(yielded).set(vip, { at: now, reason: `${node} took it over since` });
+      const reason = `${id.split('/')[0]} took it over since`;
+      yielded = new Map(yielded).set(vip, { at: now, reason });
     }
   }
   return yielded;

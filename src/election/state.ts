@@ -41,6 +41,8 @@ export interface Release {
   readonly upTo: number;
   /** Since then it has answered for it no more. */
   readonly at: Instant;
+  /** Whose write numbers these are: a process counts its own. */
+  readonly session: string | undefined;
 }
 
 /** Why and since when an owned VIP is to move; it is answered until a successor is ready. */
@@ -97,11 +99,17 @@ export interface ElectionState {
   readonly provenAt: Instant;
   /** Send time of the newest own heartbeat that was acknowledged: our contact with the API server. */
   readonly contactAt: Instant;
+  /** Since when our beats have shown contact without a gap: an audible peer may have held until then. */
+  readonly shownSince: Instant;
   /** While the phase is `held`: until when the authority is handed out. */
   readonly heldUntil: Instant;
   /** Newest contact that an audible peer has told, if it counts, and since when one has. */
   readonly peerContactAt: Instant | undefined;
   readonly peerContactSince: Instant | undefined;
+  /** Since when each peer has been audible without a break: `<link>/<node>`. */
+  readonly audibleSince: ReadonlyMap<string, Instant>;
+  /** Since when each audible peer hears us no more, which it did: `<link>/<node>`. */
+  readonly missedSince: ReadonlyMap<string, Instant>;
   /** Who has ever said that it hears us: `<link>/<node>`. */
   readonly heardBy: ReadonlySet<string>;
   /** Incarnations that have fenced themselves on the segment. */
@@ -110,6 +118,8 @@ export interface ElectionState {
   readonly released: ReadonlyMap<IncarnationId, ReadonlyMap<Vip, Release>>;
   /** Until then a wire of a predecessor on this host may still let a frame pass; set by the first join. */
   readonly quietUntil: Instant | undefined;
+  /** The claims of the process before us on this host were handed to us, and we are no member yet. */
+  readonly inherits: boolean;
   /** When this process became a member for the first time. */
   readonly firstMemberAt: Instant | undefined;
   /** Newest revision heard of. */
@@ -124,6 +134,10 @@ export interface ElectionState {
   readonly leaving: ReadonlyMap<Vip, Leaving>;
   /** VIPs that a successor is ready for or has taken: not wanted again at once. */
   readonly yielded: ReadonlyMap<Vip, { readonly at: Instant; readonly reason: string }>;
+  /** VIPs of which a release was told, with the write number up to which our claims on them are void. */
+  readonly voidUpTo: ReadonlyMap<Vip, number>;
+  /** When the fences that rest on the witness alone were committed. */
+  readonly fencedAt: ReadonlyMap<IncarnationId, Instant>;
   /** VIPs given up under this incarnation; told on the segment once no wire holds them. */
   readonly stopping: ReadonlySet<Vip>;
   /** When a READY was told last for a VIP that waits for its release. */
@@ -152,6 +166,8 @@ export interface ElectionState {
 const NOTHING_MOVES = {
   leaving: new Map<Vip, Leaving>(),
   yielded: new Map<Vip, { readonly at: Instant; readonly reason: string }>(),
+  voidUpTo: new Map<Vip, number>(),
+  fencedAt: new Map<IncarnationId, Instant>(),
   stopping: new Set<Vip>(),
   readyAt: new Map<Vip, Instant>(),
   takenAt: new Map<Vip, Instant>(),
@@ -180,13 +196,17 @@ export function initialState(self: Self, timing: Timing): ElectionState {
     authUntil: NEVER,
     provenAt: NEVER,
     contactAt: NEVER,
+    shownSince: NEVER,
     heldUntil: NEVER,
     peerContactAt: undefined,
     peerContactSince: undefined,
+    audibleSince: new Map(),
+    missedSince: new Map(),
     heardBy: new Set(),
     selfFenced: new Set(),
     released: new Map(),
     quietUntil: undefined,
+    inherits: false,
     firstMemberAt: undefined,
     newest: 0n,
     wentBack: false,

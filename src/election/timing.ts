@@ -10,7 +10,7 @@ export interface Timing {
   readonly takerPatience: number;
   /** Pace of the witness; 0: this profile has none. */
   readonly beatInterval: number;
-  /** So many beats missing in a row, and `GRACE_MS`, are silence. */
+  /** So many beats missing in a row are silence. */
   readonly silentBeats: number;
 }
 
@@ -20,8 +20,8 @@ const RATE_ERROR = 0.01;
 const SEND_DELAY_MS = 200;
 /** More than this share of `renewInterval` between two heartbeats that came back is a lost contact. */
 const CONTACT_FACTOR = 1.3;
-/** Two nodes that one client hears hear each other within this (assumption A4). */
-const GRACE_MS = 50;
+/** How late a beat may be that was sent in time: timers and queues of both ends. */
+const JITTER_MS = 25;
 
 const PROFILES = {
   calm: {
@@ -100,5 +100,5 @@ export function contactGap(timing: Timing): number {
 
 /** How long a peer may go unheard before it counts as silent, in ms. */
 export function silencePatience(timing: Timing): number {
-  return timing.silentBeats * timing.beatInterval + GRACE_MS;
+  return timing.silentBeats * timing.beatInterval + JITTER_MS;
 }

@@ -11,6 +11,8 @@ import { DELETED, type Peer, type View } from './view.ts';
 export interface Verdicts {
   /** Incarnations whose fences we publish, with the beat on which the verdict rests. */
   readonly provisional: ReadonlyMap<IncarnationId, string>;
+  /** Of these, the ones that rest on the witness alone: their lease may still run. */
+  readonly bySilence: ReadonlySet<IncarnationId>;
   readonly dead: ReadonlySet<IncarnationId>;
   /** Everything that our claims lease publishes: kept until the node shows a newer incarnation. */
   readonly fences: ReadonlySet<IncarnationId>;
@@ -18,6 +20,7 @@ export interface Verdicts {
 
 export const NO_VERDICTS: Verdicts = {
   provisional: new Map(),
+  bySilence: new Set(),
   dead: new Set(),
   fences: new Set(),
 };
@@ -36,6 +39,12 @@ export interface Grounds {
   readonly contact: Instant;
   /** Incarnations that the witness says are gone, by as many ears as it takes. */
   readonly silenced: ReadonlySet<IncarnationId>;
+  /** Incarnations that are audible: their owners may hold, until our beats have shown contact for long. */
+  readonly audible: ReadonlySet<IncarnationId>;
+  /** Since when our beats have shown contact without a gap. */
+  readonly shownSince: Instant;
+  /** Incarnations that have said so themselves. */
+  readonly selfFenced: ReadonlySet<IncarnationId>;
   readonly timing: Timing;
 }
 
@@ -48,27 +57,33 @@ export interface Grounds {
 export function judged(
   verdicts: Verdicts,
   view: View,
-  { contact, silenced, timing }: Grounds,
+  { contact, shownSince, audible, silenced, selfFenced, timing }: Grounds,
   now: Instant,
 ): Verdicts {
   const fresh = now - contact <= contactGap(timing);
   const provisional = new Map<IncarnationId, string>();
+  const bySilence = new Set<IncarnationId>();
   const dead = new Set<IncarnationId>();
   const fences = new Set<IncarnationId>();
   for (const peer of view.values()) {
     const id = peer.identity;
-    if (verdicts.dead.has(id)) dead.add(id);
     if (verdicts.fences.has(id)) fences.add(id);
-    const basis = verdicts.provisional.get(id);
-    if (basis !== undefined) {
-      // A beat after the verdict: it lives, will read the fence and come back as the next incarnation.
-      if (basis === peer.beat) provisional.set(id, basis);
-    } else if (!dead.has(id) && (silenced.has(id) || (fresh && isExpired(peer, timing, now)))) {
-      provisional.set(id, peer.beat);
-      fences.add(id);
+    if (verdicts.dead.has(id)) {
+      dead.add(id);
+      continue;
     }
+    const basis = verdicts.provisional.get(id);
+    // Design 4.4.3: whoever holds is given time to hear that others are in contact again.
+    const mayHold = audible.has(id) && now - shownSince < timing.takerPatience;
+    const isOver = selfFenced.has(id) || (fresh && !mayHold && isExpired(peer, timing, now));
+    // A beat after the verdict: it lives, will read the fence and come back as the next incarnation.
+    const stands = basis !== undefined && basis === peer.beat;
+    if (!stands && !isOver && !silenced.has(id)) continue;
+    provisional.set(id, peer.beat);
+    fences.add(id);
+    if (!isOver && (stands ? verdicts.bySilence.has(id) : true)) bySilence.add(id);
   }
-  return sameVerdicts(verdicts, { provisional, dead, fences });
+  return sameVerdicts(verdicts, { provisional, bySilence, dead, fences });
 }
 
 /** The verdicts after a barrier that began when `published` was committed: what it left unchanged is final. */
@@ -85,7 +100,7 @@ export function confirmed(
     provisional.delete(peer.identity);
     dead.add(peer.identity);
   }
-  return { provisional, dead, fences: verdicts.fences };
+  return { ...verdicts, provisional, dead };
 }
 
 /** The view without peers that are dead for good and of whom no Lease exists in `cut` any more. */
@@ -119,6 +134,8 @@ function sameVerdicts(before: Verdicts, after: Verdicts): Verdicts {
     before.dead.size === after.dead.size &&
     before.fences.size === after.fences.size &&
     [...after.provisional].every(([id, beat]) => before.provisional.get(id) === beat) &&
+    before.bySilence.size === after.bySilence.size &&
+    after.bySilence.isSubsetOf(before.bySilence) &&
     after.dead.isSubsetOf(before.dead) &&
     after.fences.isSubsetOf(before.fences);
   return same ? before : after;

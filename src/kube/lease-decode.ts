@@ -69,12 +69,18 @@ function readClaims(meta: Metadata): Omit<Claims, keyof LeaseStamp | 'kind'> {
   const vips = unpack(json(meta, 'claims'));
   return {
     vips,
-    leaving: new Set(texts(json(meta, 'leaving'), 'leaving').filter((vip) => vips.has(vip))),
+    leaving: new Set(readLeaving(meta).filter((vip) => vips.has(vip))),
     fences: new Set(bounded(texts(json(meta, 'fences'), 'fences'), 'fences', MAX_FENCES)),
     joined: wholeNumber(meta, 'joined'),
     draining: flag(meta, 'draining'),
     links: bounded(list(json(meta, 'links'), 'links'), 'links', MAX_LINKS).map(readLink),
   };
+}
+
+/** Agents of the first version knew no leaving claims and write no such annotation. */
+function readLeaving(meta: Metadata): readonly string[] {
+  if (meta.annotations['leasehold.dev/leaving'] === undefined) return [];
+  return texts(json(meta, 'leaving'), 'leaving');
 }
 
 function unpack(packed: unknown): ReadonlyMap<Vip, Claim> {

@@ -5,7 +5,7 @@ import type { Beat, Echo, Said, WitnessMessage } from '../witness/message.ts';
 import { accept, type ReplayGuard, type Stream } from '../witness/replay.ts';
 
 /** On top of the beats that may be missed: jitter of timers and queues. */
-const GRACE_MS = 50;
+const JITTER_MS = 25;
 /** A segment has 32 speakers and a few that come and go. */
 const MAX_PEERS = 128;
 /** Utterances remembered, to tell their copies from new ones. */
@@ -74,7 +74,7 @@ export function silenceMs({
   beatMs,
   silentBeats,
 }: Pick<EarOptions, 'beatMs' | 'silentBeats'>): number {
-  return beatMs * silentBeats + GRACE_MS;
+  return beatMs * silentBeats + JITTER_MS;
 }
 
 /** The lowest sequence number of a message that is sent at `now`. */

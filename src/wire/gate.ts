@@ -35,7 +35,8 @@ export function shutGate(now: Instant): Gate {
     tickedAt: now,
     sentAt: NEVER,
     until: NEVER,
-    suspectSince: null,
+    // To its peers a wire that was replaced was a gap like any other (I8).
+    suspectSince: now,
     held: false,
     incarnation: 0,
     fenced: 0,

@@ -34,6 +34,8 @@ export function note(facts: WireFacts, message: FromWire, now: Instant): boolean
   switch (message.kind) {
     case 'ready':
       facts.readyAt = now;
+      // It begins suspect, and says so with its first pong only.
+      facts.suspectSince = now;
       return true;
     case 'ack':
       facts.tables = acknowledged(facts.tables, message.version);

@@ -5,7 +5,6 @@ const MAX_STREAMS = 256;
 
 /** What was accepted of one node since it booted. */
 export interface Stream {
-  incarnation: number;
   seq: number;
   /** Beats accepted. */
   beats: number;
@@ -21,17 +20,18 @@ export type ReplayGuard = Map<string, Stream>;
 
 /**
  * The stream that an authentic message belongs to, or `replayed` if it is not newer than what was
- * heard before. An incarnation never comes back, but a node without one (number 0) may speak.
+ * heard before. Numbers are the sender's boot-time clock, so they alone tell what is newer: incarnations
+ * start over when somebody has deleted the Leases.
  */
 export function accept(
   guard: ReplayGuard,
-  { node, bootId, number }: IncarnationParts,
+  { node, bootId }: Pick<IncarnationParts, 'node' | 'bootId'>,
   seq: number,
 ): Stream | 'replayed' {
   const key = `${node}/${bootId}`;
   const known = guard.get(key);
   if (known === undefined) {
-    const stream = { incarnation: number, seq, beats: 0, proven: false };
+    const stream = { seq, beats: 0, proven: false };
     guard.set(key, stream);
     for (const oldest of guard.keys()) {
       if (guard.size <= MAX_STREAMS) break;
@@ -40,9 +40,7 @@ export function accept(
     return stream;
   }
   if (seq <= known.seq) return 'replayed';
-  if (number !== 0 && number < known.incarnation) return 'replayed';
   known.seq = seq;
-  known.incarnation = Math.max(known.incarnation, number);
   // To the end of the order: what stands first has been silent longest.
   guard.delete(key);
   guard.set(key, known);

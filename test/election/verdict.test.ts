@@ -38,7 +38,14 @@ const seen = observe(new Map(), cutOf(5n, 1), 'n1', instant(1000));
 const fresh = instant(3900);
 
 function grounds(contact: Instant, silenced: readonly string[] = []): Grounds {
-  return { contact, silenced: new Set(silenced), timing };
+  return {
+    contact,
+    shownSince: instant(0),
+    audible: new Set(),
+    silenced: new Set(silenced),
+    selfFenced: new Set(),
+    timing,
+  };
 }
 
 test('I6: dead needs no change for takerPatience since we saw the last one', () => {

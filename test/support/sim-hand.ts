@@ -6,12 +6,14 @@ import {
   listed,
   watched,
 } from '../../src/election/events.ts';
+import { heard } from '../../src/election/heard.ts';
+import type { WitnessReport } from '../../src/election/hearing.ts';
 import type { Claims, Heartbeat, LeaseCut } from '../../src/election/records.ts';
 import type { WriteOutcome } from '../../src/election/register.ts';
 import { type ElectionState, initialState } from '../../src/election/state.ts';
 import { checkedTiming } from '../../src/election/timing.ts';
 import { type Instant, instant } from '../../src/instant.ts';
-import type { Vip } from '../../src/model.ts';
+import type { Utterance, Vip } from '../../src/model.ts';
 import { demandFor } from './sim-cluster.ts';
 import { SimLeases } from './sim-leases.ts';
 import { SIM_LINKS } from './sim-node.ts';
@@ -23,6 +25,14 @@ export class HandNode {
   now = 1000;
   /** Whether `n1` may own anything. */
   excluded = false;
+  /** Whether `n1` is being emptied. */
+  cordoned = false;
+  /** Its last decision. */
+  last: Decision | undefined;
+  /** Everything that it has said on the segment. */
+  readonly said: Utterance[] = [];
+  /** What its wires have heard; undefined: the witness is off. */
+  witness: WitnessReport | undefined;
   readonly #nodes: readonly string[];
   readonly #vips: readonly Vip[];
 
@@ -36,10 +46,21 @@ export class HandNode {
   /** One turn. Its wire obeys at once: what is not active is not held. */
   turn(held: Iterable<Vip> = this.state.active.keys()): Decision {
     const excluded = new Set(this.excluded ? ['n1'] : []);
-    const demand = { ...demandFor(this.#nodes, this.#vips), excluded };
-    const world = { demand, links: SIM_LINKS, held: new Set(held), suspectSince: undefined };
+    const draining = new Map(this.cordoned ? [['n1', 'cordoned']] : []);
+    const demand = { ...demandFor(this.#nodes, this.#vips), excluded, draining };
+    const { witness } = this;
+    const world = {
+      demand,
+      links: SIM_LINKS,
+      held: new Set(held),
+      suspectSince: undefined,
+      tablesAt: this.at(),
+      witness,
+    };
     const decision = decide(this.state, world, this.at());
     this.state = decision.state;
+    this.said.push(...decision.tell);
+    this.last = decision;
     return decision;
   }
 
@@ -84,6 +105,11 @@ export class HandNode {
     return this.turn();
   }
 
+  /** The node says something on the segment. */
+  hear(from: string, utterance: Utterance): void {
+    this.state = heard(this.state, from, utterance, this.at());
+  }
+
   /** Lets time pass with an API server that answers at once. */
   pass(ms: number): void {
     const end = this.now + ms;
@@ -98,26 +124,34 @@ export class HandNode {
   }
 }
 
-/** Another node, `n2`, of which only the Leases are there. */
+/** Another node, of which only the Leases are there. */
 export class HandPeer {
   readonly #leases: SimLeases;
+  readonly #node: string;
   readonly #bases = new Map<string, bigint>();
   #write = 0;
 
-  constructor(leases: SimLeases) {
+  constructor(leases: SimLeases, node = 'n2') {
     this.#leases = leases;
+    this.#node = node;
+  }
+
+  /** Number of its newest write. */
+  get write(): number {
+    return this.#write;
   }
 
   beat(incarnation: number): void {
     this.#commit({ kind: 'heartbeat', ...this.#stamp(incarnation) });
   }
 
-  claim(incarnation: number, vips: readonly Vip[]): void {
+  claim(incarnation: number, vips: readonly Vip[], leaving: readonly Vip[] = []): void {
     const claim = { reason: 'first claim', from: undefined };
     this.#commit({
       kind: 'claims',
       ...this.#stamp(incarnation),
       vips: new Map(vips.map((vip) => [vip, claim])),
+      leaving: new Set(leaving),
       fences: new Set(),
       joined: 1,
       draining: false,
@@ -127,7 +161,7 @@ export class HandPeer {
 
   #stamp(incarnation: number) {
     this.#write += 1;
-    return { node: 'n2', bootId: 'b', session: 'peer', incarnation, write: this.#write };
+    return { node: this.#node, bootId: 'b', session: 'peer', incarnation, write: this.#write };
   }
 
   #commit(record: Heartbeat | Claims): void {

@@ -40,12 +40,19 @@ const wire = superviseWire({
 });
 let authority: 'held' | 'lapsed' | 'silent' = 'lapsed';
 let provenAt: Instant | null = null;
+let provenFor: number | undefined;
 let beat: BeatContent | null = null;
 let mayHold = false;
 let incarnation = 1;
 clock.every(50, () => {
   const now = clock.now();
   if (authority === 'silent') return;
+  // As an agent does, that renews its heartbeat at once when a wire has begun anew.
+  const { state, restarts } = wire.status();
+  if (state === 'ready' && provenFor !== restarts) {
+    provenAt = now;
+    provenFor = restarts;
+  }
   const until = authority === 'held' ? add(now, 500) : null;
   wire.tick({ until, provenAt, sentAt: now, incarnation, held: mayHold, beat }, now);
 });
@@ -59,7 +66,7 @@ process.on('message', async (command: StubCommand) => {
   if (command.held !== undefined) mayHold = command.held;
   if (command.witness !== undefined) {
     wire.setWitness(command.witness);
-    silentMs = command.witness.beatMs * command.witness.silentBeats + 50;
+    silentMs = command.witness.beatMs * command.witness.silentBeats + 25;
   }
   if (command.incarnation !== undefined) incarnation = command.incarnation;
   if (command.beat !== undefined) beat = command.beat;

@@ -81,18 +81,18 @@ test('contact is aged from when the beat came', () => {
   assert.equal(heardOf(ear)?.contactAt, undefined);
 });
 
-test('a silence is due 350 ms after the last beat, and told once', () => {
+test('a silence is due 325 ms after the last beat, and told once', () => {
   const ear = hearingEar();
-  assert.equal(nextSilence(ear), at(450));
-  assert.equal(settleSilence(ear, at(449)), false);
-  assert.equal(settleSilence(ear, at(450)), true);
+  assert.equal(nextSilence(ear), at(425));
+  assert.equal(settleSilence(ear, at(424)), false);
+  assert.equal(settleSilence(ear, at(425)), true);
   assert.equal(settleSilence(ear, at(460)), false);
   assert.equal(nextSilence(ear), FOREVER);
   assert.equal(heardOf(ear)?.heardAt, at(100), 'it stays known');
   assert.equal(hearingOf(ear).asOf, at(460));
   const again = listen(ear, beat(500, 470), at(500));
   assert.ok(again.kind === 'beat' && again.urgent, 'that it is back is urgent');
-  assert.equal(nextSilence(ear), at(850));
+  assert.equal(nextSilence(ear), at(825));
 });
 
 const CHANGES = [
@@ -146,8 +146,8 @@ test('everybody who is not silent is echoed, proven or not', () => {
   const ear = openEar(SETTINGS, START);
   const first = beat(0, undefined);
   listen(ear, first, at(0));
-  assert.deepEqual(echoesOf(ear, at(349)), [{ node: 'peer', seq: first.seq }]);
-  assert.deepEqual(echoesOf(ear, at(350)), []);
+  assert.deepEqual(echoesOf(ear, at(324)), [{ node: 'peer', seq: first.seq }]);
+  assert.deepEqual(echoesOf(ear, at(325)), []);
 });
 
 test('whom a peer hears is what it echoes; a list that was cut adds to the one before', () => {

@@ -28,8 +28,13 @@ function openGate() {
   return gate;
 }
 
-test('a gate is shut until its first permit', () => {
-  assert.equal(shutReason(shutGate(START), START), 'no_authority');
+test('I8: a gate begins suspect, and opens with a proof that is newer than its wire', () => {
+  const gate = shutGate(START);
+  assert.equal(shutReason(gate, START), 'suspect');
+  permit(gate, grant(0, { provenAt: add(START, -1) }), START);
+  assert.equal(shutReason(gate, START), 'suspect');
+  permit(gate, grant(0, { provenAt: START }), START);
+  assert.equal(shutReason(gate, START), undefined);
 });
 
 test('a permitted gate is open', () => {

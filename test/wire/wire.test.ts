@@ -36,7 +36,8 @@ function onSegment(name: string, body: (lab: WireLab) => Promise<void>): void {
 const replies = (seen: readonly SeenFrame[]) =>
   seen.filter(({ hex }) => hex.startsWith(PROBER_MAC) && hex.slice(40, 44) === '0002');
 
-const isBack = ({ state, ackedVersion }: StubStatus) => state === 'ready' && ackedVersion > 0;
+const isBack = ({ state, ackedVersion, suspectSince }: StubStatus) =>
+  state === 'ready' && ackedVersion > 0 && suspectSince === null;
 
 async function answers(lab: WireLab, count = 3): Promise<number> {
   const first = await lab.probe({ ask: { vip: VIP, count, everyMs: 10 } });
@@ -183,7 +184,8 @@ onSegment(
     assert.ok(ms > 200 && ms < 700, `killed after ${ms} ms`);
     assert.deepEqual(status.mayAnswer, [], 'its process has ended: it answers for nothing');
     const back = await lab.until(
-      ({ state, ackedVersion }) => state === 'ready' && ackedVersion > 0,
+      ({ state, ackedVersion, suspectSince }) =>
+        state === 'ready' && ackedVersion > 0 && suspectSince === null,
     );
     assert.equal(back.status.restarts, 1);
     assert.equal(await answers(lab), 3);

@@ -100,10 +100,10 @@ test('a silence is told at its deadline, after one more look at the socket', () 
     for (const message of report) {
       if (message.kind !== 'heard') continue;
       told = now;
-      assert.ok(message.hearing.asOf >= at(450), 'it counts all that came before the deadline');
+      assert.ok(message.hearing.asOf >= at(425), 'it counts all that came before the deadline');
     }
   }
-  assert.equal(told, 451);
+  assert.equal(told, 426);
 });
 
 test('after a stall of its own, a wire listens for 20 ms before it calls anybody silent', () => {
