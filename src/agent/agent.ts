@@ -20,7 +20,7 @@ import type { AgentMetrics } from './metrics.ts';
 import { permitter } from './permits.ts';
 import { type Changed, changedSignal } from './signal.ts';
 import { type AgentStores, openStores } from './stores.ts';
-import { awaitTurn, handOver } from './succession.ts';
+import { awaitTurn, caughtUp, handOver } from './succession.ts';
 import { WireSet } from './wires.ts';
 
 /** Pace of the agent's tick, in every profile (I8). */
@@ -90,6 +90,7 @@ export async function runAgent(
   const lock = await awaitTurn(deps, options, { ...shared, changed });
   let end: AgentEnd = 'never began';
   if (lock !== 'aborted') {
+    await caughtUp(deps, lock, shared.stores);
     const election = openElection(deps, options, { ...shared, lock, onChange: changed.raise });
     end = await run(deps, options, { ...shared, election, lock, changed, signal });
   }
@@ -180,7 +181,7 @@ function openElection(
   const self = { node: options.node, bootId: bootId(), session: sessionId() };
   const fresh = initialState(self, options.timing);
   const initial =
-    lock.succession === 'handed over' ? succeeded(fresh, stores.leases(), clock.now()) : fresh;
+    lock.succession.kind === 'handed over' ? succeeded(fresh, stores.leases(), clock.now()) : fresh;
   const election = electionLoop(initial, { port, clock, onChange });
   ears.heard = election.heard;
   return election;

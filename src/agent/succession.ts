@@ -66,8 +66,23 @@ export async function handOver(
   const stopped = await until(clock, STOP_MS, () => wires.held().size === 0);
   // Closing ends it, by force if it has to.
   if (!stopped) await wires.close();
-  await lock.handOver();
+  const { heartbeat, claims } = election.state();
+  await lock.handOver(laterOf(heartbeat.base ?? 0n, claims.base ?? 0n));
   log.info({}, 'handed over to the agent that waits on this node');
+}
+
+/** Waits until the watch shows what the agent before us wrote last: what is built on less is refused. */
+export async function caughtUp(
+  { clock }: AgentDeps,
+  { succession }: NodeLock,
+  stores: AgentStores,
+): Promise<void> {
+  if (succession.kind === 'found free') return;
+  await until(clock, SETTLE_MS, () => stores.leases().revision >= succession.revision);
+}
+
+function laterOf(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
 }
 
 function makeReady(deps: AgentDeps, options: AgentOptions, { stores, wires }: Ready): void {

@@ -6,7 +6,14 @@ import { recommitted } from './barrier.ts';
 import { choose } from './choose.ts';
 import type { Demand } from './eligible.ts';
 import { sameContent } from './events.ts';
-import { audibleIds, heardLinks, NO_SILENCE, silenceOf, type WitnessReport } from './hearing.ts';
+import {
+  audibleIds,
+  heardLinks,
+  missedPatience,
+  NO_SILENCE,
+  silenceOf,
+  type WitnessReport,
+} from './hearing.ts';
 import { echoPatience, ripeAt, withListing } from './listing.ts';
 import type { Claim, Claims, Heartbeat } from './records.ts';
 import { sent, undecided } from './register.ts';
@@ -236,6 +243,7 @@ function wakeAt(state: ElectionState, now: Instant): number {
   times.push(tellAt(state));
   for (const at of state.fencedAt.values()) times.push(ripeAt(at));
   if (state.unseenSince !== undefined) times.push(state.unseenSince + echoPatience(state));
+  for (const since of state.missedSince.values()) times.push(since + missedPatience(state.timing));
   return Math.min(...times.filter((time) => time > now));
 }
 

@@ -250,8 +250,13 @@ export function heardLinks(
   });
 }
 
+/** So long a peer may say no more that it hears this node before that counts, in ms. */
+export function missedPatience(timing: Timing): number {
+  return silencePatience(timing) + 2 * timing.beatInterval;
+}
+
 function isMissed(state: ElectionState, name: LinkName, now: Instant): boolean {
-  const patience = silencePatience(state.timing) + 2 * state.timing.beatInterval;
+  const patience = missedPatience(state.timing);
   let missedBy = 0;
   for (const [key, since] of state.missedSince) {
     if (key.startsWith(`${name}/`) && now - since >= patience) missedBy += 1;

@@ -3,14 +3,17 @@ import type { Clock } from './clock.ts';
 
 const RETRY_MS = 100;
 /** What the holder says to the one that waits, once it has stopped and passes its place on. */
-const OVER = 'over';
+const OVER = /^over (\d{1,20})$/;
 
 /** How the lock came to us. */
 export type Succession =
   /** Nobody held it, or whoever did has ended: a wire of its may have outlived it. */
-  | 'found free'
-  /** The holder has stopped answering, left its claims as they are, and passed the lock on to us. */
-  | 'handed over';
+  | { readonly kind: 'found free' }
+  /**
+   * The holder has stopped answering, left its claims as they are, and passed the lock on to us. Its last
+   * write was committed at `revision`.
+   */
+  | { readonly kind: 'handed over'; readonly revision: bigint };
 
 /** Held until closed, or until the process ends however it ends. */
 export interface NodeLock {
@@ -18,7 +21,7 @@ export interface NodeLock {
   /** Whether another process waits for it. */
   hasHeir(): boolean;
   /** Gives it up; the one that waits is told that it may go on from where this process stopped. */
-  handOver(): Promise<void>;
+  handOver(revision: bigint): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -33,16 +36,19 @@ export async function takeNodeLock(
   options: { readonly signal: AbortSignal; readonly onWait: () => void },
 ): Promise<NodeLock | 'aborted'> {
   let waited = false;
-  let succession: Succession = 'found free';
+  let succession: Succession = { kind: 'found free' };
   while (!options.signal.aborted) {
     const heirs = new Set<Socket>();
     const server = await listen(name, heirs);
     if (server !== 'taken') return lockOf(server, heirs, succession);
     if (!waited) options.onWait();
     waited = true;
-    const word = await lastWord(name, options.signal);
-    succession = word === OVER ? 'handed over' : 'found free';
-    if (word !== OVER) await clock.sleep(RETRY_MS, options.signal);
+    const [, revision] = OVER.exec(await lastWord(name, options.signal)) ?? [];
+    if (revision !== undefined) succession = { kind: 'handed over', revision: BigInt(revision) };
+    else {
+      succession = { kind: 'found free' };
+      await clock.sleep(RETRY_MS, options.signal);
+    }
   }
   return 'aborted';
 }
@@ -56,11 +62,11 @@ function lockOf(server: Server, heirs: Set<Socket>, succession: Succession): Nod
   return {
     succession,
     hasHeir: () => heirs.size > 0,
-    async handOver() {
+    async handOver(revision) {
       const [heir] = heirs;
       // The name has to be free before the heir hears of it.
       const freed = new Promise<void>((resolve) => server.close(() => resolve()));
-      if (heir !== undefined) await new Promise<void>((sent) => heir.end(OVER, sent));
+      if (heir !== undefined) await new Promise<void>((sent) => heir.end(`over ${revision}`, sent));
       for (const other of heirs) other.destroySoon();
       await freed;
     },

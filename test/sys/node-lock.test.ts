@@ -16,7 +16,7 @@ async function taken(name: string): Promise<NodeLock> {
 test('one holder at a time: the next waits until the lock is closed, and finds it free', async () => {
   const name = randomUUID();
   const first = await taken(name);
-  assert.equal(first.succession, 'found free');
+  assert.equal(first.succession.kind, 'found free');
   assert.equal(first.hasHeir(), false);
   let isOurs = false;
   const waiting = taken(name).then((lock) => {
@@ -28,7 +28,7 @@ test('one holder at a time: the next waits until the lock is closed, and finds i
   assert(first.hasHeir());
   await first.close();
   const second = await waiting;
-  assert.equal(second.succession, 'found free');
+  assert.equal(second.succession.kind, 'found free');
   await second.close();
 });
 
@@ -37,9 +37,9 @@ test('a lock that is handed over tells its heir so', async () => {
   const first = await taken(name);
   const waiting = taken(name);
   while (!first.hasHeir()) await clock.sleep(5);
-  await first.handOver();
+  await first.handOver(42n);
   const second = await waiting;
-  assert.equal(second.succession, 'handed over');
+  assert.deepEqual(second.succession, { kind: 'handed over', revision: 42n });
   await second.close();
 });
 
@@ -49,13 +49,13 @@ test('of two that wait one is the heir, and the other goes on waiting', async ()
   const waiting = [taken(name), taken(name)];
   while (!first.hasHeir()) await clock.sleep(5);
   await clock.sleep(150);
-  await first.handOver();
+  await first.handOver(42n);
   const second = await Promise.race(waiting);
   await clock.sleep(250);
   await second.close();
   const [a, b] = await Promise.all(waiting);
   assert(a !== undefined && b !== undefined && a !== b);
-  assert.deepEqual([a.succession, b.succession].sort(), ['found free', 'handed over']);
+  assert.deepEqual([a.succession.kind, b.succession.kind].sort(), ['found free', 'handed over']);
   await Promise.all([a.close(), b.close()]);
 });
 
