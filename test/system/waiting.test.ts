@@ -16,7 +16,6 @@ const program = join(import.meta.dirname, '../../bin/leasehold');
 test('an agent waits for what may come later', { skip: refusal ?? false }, async (t) => {
   await using lab = await startLab({ nodes: 1 });
   const n1 = lab.node('n1');
-  await lab.install();
   await t.test('no permission, then no CRDs: a line with the remedy each, then it works', () =>
     missingInstallation(lab, n1),
   );
@@ -42,8 +41,9 @@ test('an agent waits for what may come later', { skip: refusal ?? false }, async
 
 async function missingInstallation(lab: Lab, node: Node): Promise<void> {
   const { controlPlane } = lab;
-  await controlPlane.kubectl(['delete', 'clusterrolebinding', 'leasehold-agent']);
-  await deleteCrds(lab);
+  await controlPlane.kubectl(['create', 'namespace', 'leasehold-system']);
+  const account = ['serviceaccount', 'leasehold-agent', '--namespace', 'leasehold-system'];
+  await controlPlane.kubectl(['create', ...account]);
   const agent = await lab.agent(node);
   await said(
     agent,
@@ -51,7 +51,7 @@ async function missingInstallation(lab: Lab, node: Node): Promise<void> {
   );
   assert.equal(await health(node, 'ready'), 1);
   const rbac = join(import.meta.dirname, '../../deploy/rbac.yaml');
-  await controlPlane.kubectl(['apply', '-f', rbac]);
+  await controlPlane.kubectl(['apply', '--server-side', '--force-conflicts', '-f', rbac]);
   await said(
     agent,
     /^the API server knows no ipaddresspools\.leasehold\.dev: apply deploy\/crds\.yaml; trying again$/,
@@ -66,17 +66,6 @@ async function missingInstallation(lab: Lab, node: Node): Promise<void> {
   await joined(agent, node);
   assert.equal(await health(node, 'ready'), 0);
   await endsInOrder(agent);
-}
-
-/**
- * Without kubectl's own wait: on a busy machine it sometimes waits for ever for an object that is
- * gone already.
- */
-async function deleteCrds({ controlPlane }: Lab): Promise<void> {
-  await controlPlane.kubectl(['delete', 'crd', '--all', '--wait=false']);
-  const list = ['get', 'crd', '--output', 'name'];
-  const isEmpty = async () => (await controlPlane.kubectl(list)).trim() === '';
-  await until('the CRDs are gone', isEmpty, { timeout: 60_000 });
 }
 
 async function missingNode(lab: Lab, node: Node): Promise<void> {
