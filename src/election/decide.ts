@@ -238,7 +238,8 @@ function wakeAt(state: ElectionState, now: Instant): number {
   const times: number[] = [state.nextHeartbeatAt, state.nextClaimsAt, state.nextListAt];
   if (state.phase !== 'reading' && state.phase !== 'writing') {
     times.push(authorityWakeAt(state, now));
-    times.push(nextVerdictAt(state.verdicts, state.view, state.timing));
+    times.push(nextVerdictAt(state.verdicts, state.view, state.timing, now));
+    times.push(state.shownSince + state.timing.takerPatience);
   }
   times.push(tellAt(state));
   for (const at of state.fencedAt.values()) times.push(ripeAt(at));

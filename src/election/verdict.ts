@@ -116,10 +116,17 @@ export function buried(view: View, verdicts: Verdicts, cut: LeaseCut): View {
 }
 
 /** When the next verdict may be due, if nothing changes. */
-export function nextVerdictAt(verdicts: Verdicts, view: View, timing: Timing): number {
+export function nextVerdictAt(
+  verdicts: Verdicts,
+  view: View,
+  timing: Timing,
+  now: Instant,
+): number {
   let at = Number.POSITIVE_INFINITY;
   for (const peer of view.values()) {
-    if (standing(verdicts, peer) === 'live') at = Math.min(at, peer.seenAt + timing.takerPatience);
+    const due = peer.seenAt + timing.takerPatience;
+    // Those that are overdue wait for something else, and hide nobody who is not due yet.
+    if (standing(verdicts, peer) !== 'dead' && due > now) at = Math.min(at, due);
   }
   return at;
 }

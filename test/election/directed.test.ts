@@ -92,7 +92,7 @@ scenario(
   (sim, run) => {
     const node = sim.node('n2');
     node.wireSlowUntil = sim.now + 5000;
-    sim.api.meddle((leases) => leases.delete('heartbeat', 'n2'));
+    sim.api.deleteLeases('n2', ['heartbeat']);
     run(2000);
   },
 );
@@ -139,7 +139,7 @@ for (const [what, harm] of HARM) {
       `a ${kind} lease that is ${what} while its writer is cut off is no release`,
       (sim, run) => {
         sim.api.cutOff(sim.node('n2'), 5000);
-        sim.api.meddle((leases) => harm(leases, kind));
+        sim.api.meddle('n2', (leases) => harm(leases, kind));
         run(5000);
       },
     );
@@ -152,7 +152,7 @@ scenario(
     sim.node('n2').watchLagMs = seed * 100;
     run(1000);
     for (let edits = 0; edits < 2; edits += 1) {
-      sim.api.meddle((leases) =>
+      sim.api.meddle('n2', (leases) =>
         leases.editClaims('n2', (claims) => ({ ...claims, vips: new Map(), draining: true })),
       );
       run(50);
@@ -164,7 +164,7 @@ scenario(
 
 scenario('a heartbeat newer than the claims is no release (writer cut off)', (sim, run) => {
   sim.api.cutOff(sim.node('n2'), 5000);
-  sim.api.meddle((leases) => leases.editHeartbeat('n2', 99));
+  sim.api.meddle('n2', (leases) => leases.editHeartbeat('n2', 99));
   run(5000);
 });
 
@@ -177,7 +177,7 @@ scenario('a heartbeat edited to an incarnation that is dead is no death', (sim, 
   sim.exclude([]);
   node.watchLagMs = 500;
   run(1000);
-  sim.api.meddle((leases) => leases.editHeartbeat('n2', 1));
+  sim.api.meddle('n2', (leases) => leases.editHeartbeat('n2', 1));
   run(2000);
   node.watchLagMs = 0;
 });
@@ -186,10 +186,7 @@ scenario(
   'a node whose Leases were both deleted still blocks a process that has just started',
   (sim, run) => {
     sim.api.cutOff(sim.node('n2'), 6000);
-    sim.api.meddle((leases) => {
-      leases.delete('heartbeat', 'n2');
-      leases.delete('claims', 'n2');
-    });
+    sim.api.deleteLeases('n2', ['heartbeat', 'claims']);
     run(300);
     sim.kill('n1');
     sim.start('n1');
@@ -209,7 +206,7 @@ test('restored from a backup: nobody answers twice, and all answer again after t
     const backup = sim.leases.backup();
     sim.run(20_000);
     const incarnations = NODES.map((name) => sim.agent(name).state.self.session);
-    sim.api.meddle((leases) => leases.restore(backup));
+    sim.api.restore(backup);
     sim.run(takerPatience * 2 + 4000, assertOne(sim, seed));
     for (const vip of VIPS) assert.equal(sim.answerers(vip).length, 1, `seed ${seed}: ${vip}`);
     const after = NODES.map((name) => sim.agent(name).state.self.session);

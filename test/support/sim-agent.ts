@@ -1,27 +1,48 @@
 import assert from 'node:assert/strict';
-import { type Decision, decide, type LeaseWrite, type World } from '../../src/election/decide.ts';
+import {
+  authorityOf,
+  type Beat,
+  type Decision,
+  decide,
+  type LeaseWrite,
+  type World,
+} from '../../src/election/decide.ts';
 import {
   asked,
   claimsSettled,
   heartbeatSettled,
   listed,
   listFailed,
+  stalled,
   watched,
 } from '../../src/election/events.ts';
-import type { Claims, Heartbeat, LeaseCut } from '../../src/election/records.ts';
-import { type ElectionState, initialState, type Move } from '../../src/election/state.ts';
+import { heard } from '../../src/election/heard.ts';
+import {
+  type Claims,
+  type Heartbeat,
+  incarnationId,
+  type LeaseCut,
+} from '../../src/election/records.ts';
+import { type ElectionState, initialState, stamp } from '../../src/election/state.ts';
 import type { Timing } from '../../src/election/timing.ts';
 import { FOREVER, type Instant, NEVER } from '../../src/instant.ts';
+import type { Vip } from '../../src/model.ts';
 import type { SimApi } from './sim-api.ts';
+import type { SimJournal } from './sim-journal.ts';
 import { localTime, type SimNode, trueSpan } from './sim-node.ts';
 import type { SimQueue } from './sim-queue.ts';
+import type { SimSegment } from './sim-segment.ts';
 import { SimWire } from './sim-wire.ts';
 
 const TICK_MS = 50;
 /** From something that happens until the loop looks at it. */
 const LOOP_MS = 3;
+/** An agent that was silent for so long gives its incarnation up, as its wires do. */
+const MAX_SILENCE_MS = 900;
+/** What the core looks at again so soon, it may find late by as much. */
+const POLL_MS = 50;
 /** Share of the ticks at which an idle agent is asked whether it would act after all. */
-const PEEK_SHARE = 0.1;
+const PEEK_SHARE = 0.03;
 /** A clean shutdown that the API server does not answer ends after this long all the same. */
 const LEAVE_MS = 4500;
 
@@ -30,6 +51,9 @@ export interface AgentDeps {
   readonly random: () => number;
   readonly node: SimNode;
   readonly api: SimApi;
+  readonly journal: SimJournal;
+  /** Undefined: the witness is off. */
+  readonly segment: SimSegment | undefined;
   readonly timing: Timing;
   readonly session: string;
   /** The process has ended by itself: because it has left, or because it cannot go on. */
@@ -40,22 +64,39 @@ export interface AgentDeps {
 export class SimAgent {
   state: ElectionState;
   readonly wire: SimWire;
-  readonly moves: Move[] = [];
   readonly #deps: AgentDeps;
   #inbox: LeaseCut | undefined;
+  #active: ReadonlyMap<Vip, bigint> = new Map();
   #wakeAt: Instant = NEVER;
   /** What the last turn looked at, as long as nothing has happened since. */
   #idle: World | undefined;
   #turnPlanned = false;
   #timers = 0;
-  #suspectSince: Instant | undefined;
+  #permittedAt: Instant;
+  #beat: Beat | undefined;
+  #words = '';
   #life: 'running' | 'ending' | 'ended' = 'running';
 
   constructor(deps: AgentDeps) {
     const { node, session, timing } = deps;
     this.#deps = deps;
     this.state = initialState({ node: node.name, bootId: `b${node.boot}`, session }, timing);
-    this.wire = new SimWire({ ...deps, onChange: () => this.raise() });
+    const { segment, journal } = deps;
+    this.wire = new SimWire({
+      ...deps,
+      say:
+        segment &&
+        ((message) => {
+          journal.said(message);
+          segment.send(node, message);
+        }),
+      hearsAnything: () => segment?.hearsAnything(node.name) === true,
+      onAnswering: () => journal.stirred(),
+      inAgent: (ms, run) => this.#on(ms, run),
+      onChange: () => this.raise(),
+      onTold: (from, utterance) => this.#apply(heard(this.state, from, utterance, this.#now())),
+    });
+    this.#permittedAt = this.#now();
     this.#tick();
     this.raise();
   }
@@ -96,7 +137,7 @@ export class SimAgent {
     const world = this.#world();
     const decision = decide(this.state, world, now);
     this.state = decision.state;
-    this.moves.push(...decision.moves);
+    this.#note(decision.active);
     this.#obey(decision);
     this.#idle = world;
     this.#wakeAt = decision.wakeAt;
@@ -108,17 +149,61 @@ export class SimAgent {
     } else if (decision.left) this.#endOf('left');
   }
 
-  /** In this order: tables, then writes, then the LIST. */
-  #obey({ active, until, heartbeat, claims, list }: Decision): void {
-    this.wire.setTable([...active.keys()]);
-    if (until === null) this.wire.permit({ until, provenAt: null });
+  /** In this order: tables, then writes, then the LIST, then what is said, then the permit. */
+  #obey({ active, until, heartbeat, claims, list, tell, beat }: Decision): void {
+    this.wire.setTable([...active.keys()], incarnationId(stamp(this.state, 0)));
     for (const write of [heartbeat, claims]) if (write !== undefined) this.#write(write);
     if (list !== undefined) this.#list(list);
+    for (const utterance of tell) this.wire.tell(utterance);
+    this.#beat = beat;
+    const words = wordsOf(beat);
+    if (words === this.#words && until !== null) return;
+    this.#words = words;
+    this.#permit();
+  }
+
+  /** On every tick, and at once when there is news for the segment: as `permitter` of the agent does. */
+  #permit(): void {
+    const now = this.#now();
+    const { state } = this;
+    if (now - this.#permittedAt > MAX_SILENCE_MS && this.wire.report() !== undefined) {
+      this.#apply(stalled(state, now));
+    }
+    this.#permittedAt = now;
+    const until = this.#life === 'running' ? authorityOf(this.state) : null;
+    const beat = this.#beat;
+    const contactAgeMs =
+      beat === undefined || beat.contactAt === NEVER ? undefined : now - beat.contactAt;
+    this.wire.permit({
+      until,
+      provenAt: until === null || this.state.provenAt === NEVER ? null : this.state.provenAt,
+      sentAt: now,
+      incarnation: this.state.phase === 'reading' ? 0 : this.state.incarnation,
+      held: this.state.phase === 'held',
+      beat: beat === undefined ? null : { ...beat, contactAgeMs },
+    });
+  }
+
+  #note(active: ReadonlyMap<Vip, bigint>): void {
+    const { journal, node, queue } = this.#deps;
+    for (const [vip, epoch] of active) {
+      if (this.#active.get(vip) === epoch) continue;
+      journal.activated({ node: node.name, vip, epoch, at: queue.now });
+    }
+    this.#active = active;
   }
 
   #world(): World {
     const { demand, links } = this.#deps.node;
-    return { demand, links, held: this.wire.held(), suspectSince: this.wire.suspectSince() };
+    const { wire } = this;
+    return {
+      demand,
+      links,
+      held: wire.held(),
+      tablesAt: wire.tablesAt(),
+      suspectSince: wire.suspectSince(),
+      witness: wire.report(),
+    };
   }
 
   #sleep(): void {
@@ -137,12 +222,7 @@ export class SimAgent {
 
   #tick(): void {
     this.#on(TICK_MS, () => {
-      const { phase, authUntil, provenAt } = this.state;
-      const isMember = phase === 'member' && this.#life === 'running';
-      this.wire.permit(isMember ? { until: authUntil, provenAt } : { until: null, provenAt: null });
-      const suspectSince = this.wire.suspectSince();
-      if (suspectSince !== this.#suspectSince) this.raise();
-      this.#suspectSince = suspectSince;
+      this.#permit();
       if (this.#deps.random() < PEEK_SHARE) this.#peek();
       this.#tick();
     });
@@ -151,7 +231,7 @@ export class SimAgent {
   /** What the loop relies on: before `wakeAt`, and with nothing new, there is nothing to do. */
   #peek(): void {
     const now = this.#now();
-    if (this.#idle === undefined || now >= this.#wakeAt) return;
+    if (this.#idle === undefined || now >= this.#wakeAt - POLL_MS) return;
     const { state, heartbeat, claims, list, moves } = decide(this.state, this.#idle, now);
     const acts = [
       heartbeat && 'writes its heartbeat',
@@ -232,4 +312,10 @@ export class SimAgent {
       else run();
     });
   }
+}
+
+/** What makes a beat news. */
+function wordsOf({ sender, leaving, fences, suspects, takeovers }: Beat): string {
+  const taken = takeovers.map(({ vip, epoch }) => `${vip} ${epoch}`);
+  return [sender, leaving, fences, suspects, taken].join(';');
 }

@@ -3,15 +3,25 @@ import type { Timing } from '../../src/election/timing.ts';
 import { seededRandom } from './random.ts';
 import { SimAgent } from './sim-agent.ts';
 import { SimApi } from './sim-api.ts';
+import { SimJournal } from './sim-journal.ts';
 import type { SimLeases } from './sim-leases.ts';
 import { answeredBy, localTime, SIM_LINKS, type SimNode } from './sim-node.ts';
+import { unclaimedBy } from './sim-properties.ts';
 import { SimQueue } from './sim-queue.ts';
+import { shareRings } from './sim-rings.ts';
+import { SimSegment } from './sim-segment.ts';
 
-/** Clock rates differ by just under the 1 % of A1. */
+/** Clock rates are wrong by just under the 1 % of A1. */
 const RATES = [1, 0.9905, 1.0095];
 /** A wire notices the death of its agent within this time. */
 const GHOST_MS = 200;
 const RESTART_MS = 100;
+/** Pace of the checks while nothing changes. */
+const CHECK_MS = 2;
+/** Until every agent has heard of a change of what the cluster asks for. */
+const NEWS_MS = 20;
+/** The same for what comes over other watches than that of the Leases. */
+const DIFFER_MS = 500;
 
 /** Two nodes that answer for one VIP at the same time. */
 export interface Overlap {
@@ -19,27 +29,67 @@ export interface Overlap {
   readonly nodes: readonly [SimNode, SimNode];
 }
 
+export type WitnessMode = 'off' | 'on' | 'signed' | 'swallowed';
+
+const CARRIES = { on: 'messages', signed: 'frames', swallowed: 'nothing' } as const;
+
+export interface SimSize {
+  readonly nodes: readonly string[];
+  readonly vips: readonly string[];
+  /** Nodes that are not there from the start. */
+  readonly later?: readonly string[];
+  /** Of each node in turn, if not the usual ones. */
+  readonly rates?: readonly number[];
+  /**
+   * Whether there is a witness; `signed`: with frames and signatures; `swallowed`: switches drop its
+   * multicast, from the start and for everybody.
+   */
+  readonly witness?: WitnessMode;
+}
+
 /** Nodes, their API server and the time, all from one seed in one thread. */
 export class SimCluster {
   readonly nodes: ReadonlyMap<string, SimNode>;
   readonly random: () => number;
   readonly api: SimApi;
+  readonly journal: SimJournal;
+  /** Undefined: the witness is off. */
+  readonly segment: SimSegment | undefined;
   readonly #queue = new SimQueue();
   readonly #timing: Timing;
-  readonly demand: Demand;
+  readonly allVips: readonly string[];
+  /** What the cluster asks for now; each node knows of it a moment later. */
+  demand: Demand;
   #sessions = 0;
   #startsHeldUntil = 0;
 
   constructor(
     seed: number,
     timing: Timing,
-    { nodes, vips }: { readonly nodes: readonly string[]; readonly vips: readonly string[] },
+    { nodes, vips, later = [], rates = [], witness = 'off' }: SimSize,
   ) {
+    shareRings();
     this.random = seededRandom(seed);
     this.#timing = timing;
+    this.journal = new SimJournal(timing);
+    this.allVips = vips;
     this.demand = demandFor(nodes, vips);
-    this.nodes = new Map(nodes.map((name, i) => [name, newNode(name, seed + i, this.demand)]));
-    this.api = new SimApi(this.#queue, this.random, this.nodes);
+    const all = [...nodes, ...later];
+    this.nodes = new Map(
+      all.map((name, i) => [name, newNode(name, seed + i, this.demand, rates[i])]),
+    );
+    const queue = this.#queue;
+    this.api = new SimApi({
+      queue,
+      random: this.random,
+      nodes: this.nodes,
+      journal: this.journal,
+      unclaimed: (node) => unclaimedBy(this, node),
+    });
+    this.segment =
+      witness === 'off'
+        ? undefined
+        : new SimSegment(queue, this.random, { nodes: this.nodes, carries: CARRIES[witness] });
     for (const name of nodes) this.start(name);
   }
 
@@ -63,10 +113,20 @@ export class SimCluster {
     return agent;
   }
 
-  /** Runs for so long, calling `check` after everything that happens. */
+  /**
+   * Runs for so long, calling `check` after everything that may have changed who answers, and every 2 ms:
+   * time alone can only end an answer, or an excuse for one.
+   */
   run(ms: number, check: () => void = () => {}): void {
     const end = this.now + ms;
-    while (this.#queue.step(end)) check();
+    const { journal } = this;
+    let checkedAt = Number.NEGATIVE_INFINITY;
+    while (this.#queue.step(end)) {
+      if (!journal.isStirred && this.now < checkedAt + CHECK_MS) continue;
+      journal.isStirred = false;
+      checkedAt = this.now;
+      check();
+    }
     check();
   }
 
@@ -77,17 +137,20 @@ export class SimCluster {
   /** Starts an agent where none runs. */
   start(name: string): void {
     const node = this.node(name);
-    if (node.agent !== undefined) return;
+    if (node.agent !== undefined || !this.demand.nodes.has(name)) return;
     if (this.now < this.#startsHeldUntil) {
       this.after(this.#startsHeldUntil - this.now, () => this.start(name));
       return;
     }
     this.#sessions += 1;
+    this.journal.disturbedAt = this.now;
     const agent = new SimAgent({
       queue: this.#queue,
       random: this.random,
       node,
       api: this.api,
+      journal: this.journal,
+      segment: this.segment,
       timing: this.#timing,
       session: `s${this.#sessions}`,
       onEnd: (why) => {
@@ -129,7 +192,13 @@ export class SimCluster {
   /** Agent and wire are stopped; their clock is not. */
   stop(node: SimNode, ms: number): void {
     node.stoppedUntil = Math.max(node.stoppedUntil, this.now + ms);
-    this.after(node.stoppedUntil - this.now, () => {});
+    this.after(node.stoppedUntil - this.now, () => this.disturbed());
+  }
+
+  /** Something happens that the cluster has to recover from. */
+  disturbed(): void {
+    this.journal.stirred();
+    this.journal.disturbedAt = this.now;
   }
 
   /** The virtual machine is frozen together with its clock. */
@@ -141,14 +210,65 @@ export class SimCluster {
   }
 
   /** The cluster asks for something else; every node learns of it in its own time. */
-  exclude(names: readonly string[]): void {
-    const demand = { ...this.demand, excluded: new Set(names) };
+  ask(change: Partial<Demand>, withinMs = NEWS_MS): void {
+    this.demand = { ...this.demand, ...change };
     for (const node of this.nodes.values()) {
-      this.after(this.random() * 20, () => {
-        node.demand = demand;
+      this.after(this.random() * withinMs, () => {
+        node.demand = this.demand;
         node.agent?.raise();
       });
     }
+  }
+
+  exclude(names: readonly string[]): void {
+    this.ask({ excluded: new Set(names) });
+  }
+
+  /** A node that did not exist is there, with an agent. */
+  join(name: string): void {
+    if (this.demand.nodes.has(name)) return;
+    this.#setMembers([...this.demand.nodes, name]);
+    this.start(name);
+  }
+
+  /** The host dies and its Node object goes; then its Leases, of which that was the owner. */
+  removeForGood(name: string): void {
+    this.node(name).isGone = true;
+    this.crash(name);
+    this.#setMembers([...this.demand.nodes].filter((other) => other !== name));
+    this.after(this.random() * 2000, () => this.api.deleteLeases(name, ['heartbeat', 'claims']));
+  }
+
+  /** The Service of a VIP is gone for so long. */
+  without(vip: string, ms: number): void {
+    const vips = new Map(this.demand.vips);
+    vips.delete(vip);
+    this.ask({ vips });
+    this.after(ms, () => this.#restore(vip));
+  }
+
+  /** For so long only these nodes may own the VIP, by its endpoints or by the selector of its pool. */
+  narrow(vip: string, by: 'endpoints' | 'selector', names: readonly string[], ms: number): void {
+    const wanted = demandFor([...this.demand.nodes], [vip]).vips.get(vip);
+    if (wanted === undefined || !this.demand.vips.has(vip)) return;
+    const nodes = new Set(names);
+    const narrowed =
+      by === 'endpoints'
+        ? { ...wanted, endpointNodes: nodes }
+        : { ...wanted, adverts: [{ nodes, links: undefined }] };
+    // Nodes hear of it one after the other, and may differ about it for longer than a handover takes.
+    this.ask({ vips: new Map(this.demand.vips).set(vip, narrowed) }, DIFFER_MS);
+    this.after(ms, () => this.#restore(vip));
+  }
+
+  #restore(vip: string): void {
+    const wanted = demandFor([...this.demand.nodes], [vip]).vips.get(vip);
+    if (wanted !== undefined) this.ask({ vips: new Map(this.demand.vips).set(vip, wanted) });
+  }
+
+  #setMembers(names: readonly string[]): void {
+    const { vips, nodes } = demandFor(names, [...this.demand.vips.keys()]);
+    this.ask({ vips, nodes });
   }
 
   setLinks(node: SimNode, links: SimNode['links']): void {
@@ -163,17 +283,23 @@ export class SimCluster {
       .map((node) => node.name);
   }
 
-  /** The first breach of G1 at this moment. */
+  /** The first two nodes that answer for one VIP at this moment and that one client may hear both. */
   overlap(): Overlap | undefined {
-    const seen = new Map<string, SimNode>();
+    const seen = new Map<string, SimNode[]>();
     for (const node of this.nodes.values()) {
       for (const vip of answeredBy(node, this.now)) {
-        const other = seen.get(vip);
-        if (other !== undefined && other !== node) return { vip, nodes: [other, node] };
-        seen.set(vip, node);
+        const others = seen.get(vip);
+        const other = others?.find((each) => each !== node && this.#areHeardTogether(each, node));
+        if (other !== undefined) return { vip, nodes: [other, node] };
+        if (others === undefined) seen.set(vip, [node]);
+        else others.push(node);
       }
     }
     return undefined;
+  }
+
+  #areHeardTogether(a: SimNode, b: SimNode): boolean {
+    return this.segment === undefined || this.segment.areTogether(a.name, b.name);
   }
 
   /** One line for each node, to read after a failure. */
@@ -190,10 +316,15 @@ export class SimCluster {
   }
 }
 
-function newNode(name: string, seed: number, demand: Demand): SimNode {
+function newNode(
+  name: string,
+  seed: number,
+  demand: Demand,
+  rate = RATES[seed % RATES.length] ?? 1,
+): SimNode {
   return {
     name,
-    rate: RATES[seed % RATES.length] ?? 1,
+    rate,
     offset: (seed % 7) * 100_000,
     boot: 1,
     stoppedUntil: 0,
@@ -206,6 +337,8 @@ function newNode(name: string, seed: number, demand: Demand): SimNode {
     thawedAt: Number.NEGATIVE_INFINITY,
     links: SIM_LINKS,
     demand,
+    version: 'ours',
+    isGone: false,
     agent: undefined,
     ghosts: [],
   };
@@ -230,5 +363,5 @@ export function demandFor(nodes: readonly string[], vips: readonly string[]): De
     vip,
     { vip, key: vip, adverts: [advert], endpointNodes: undefined },
   ]);
-  return { vips: new Map(wanted), nodes: new Set(nodes), excluded: new Set() };
+  return { vips: new Map(wanted), nodes: new Set(nodes), excluded: new Set(), draining: new Map() };
 }

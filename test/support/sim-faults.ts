@@ -1,34 +1,84 @@
-import type { SimCluster } from './sim-cluster.ts';
+import { seededRandom } from './random.ts';
+import { demandFor, type SimCluster } from './sim-cluster.ts';
 import type { LeaseKind } from './sim-leases.ts';
-import { SIM_LINKS, type SimNode } from './sim-node.ts';
+import { SIM_LINKS, type SimNode, type SimVersion } from './sim-node.ts';
 
 /** No authority of the standard profile lasts longer, by whatever clock. */
 const AUTHORITY_MS = 3000;
+const BOTH: readonly LeaseKind[] = ['heartbeat', 'claims'];
 
-type Fault = (sim: SimCluster, node: SimNode, ms: number) => void;
+/** A fault as part of a story: all its chances come from `salt`, so it is the same in any other story. */
+export interface SimFault {
+  /** True time, in milliseconds. */
+  readonly at: number;
+  readonly name: string;
+  readonly node: string;
+  readonly ms: number;
+  readonly salt: number;
+}
+
+type Fault = (sim: SimCluster, node: SimNode, ms: number, random: () => number) => void;
 
 /** What may happen to a node at any moment, for about `ms` milliseconds where that makes sense. */
 export const FAULTS: Readonly<Record<string, Fault>> = {
   stop: (sim, node, ms) => sim.stop(node, ms),
-  'short stop': (sim, node) => sim.stop(node, 50 + sim.random() * 300),
+  'short stop': (sim, node, _, random) => sim.stop(node, 50 + random() * 300),
   'stop of the agent alone': (sim, node, ms) => {
     node.agentStoppedUntil = sim.now + ms;
+    sim.after(ms, () => sim.disturbed());
   },
   'freeze with its clock': (sim, node, ms) => sim.freeze(node, ms),
   'API cut off': (sim, node, ms) => sim.api.cutOff(node, ms),
-  'API cut off until authority just ends': (sim, node) =>
-    sim.api.cutOff(node, 2000 + sim.random() * 1500),
+  'API cut off until authority just ends': (sim, node, _, random) =>
+    sim.api.cutOff(node, 2000 + random() * 1500),
   'API hears but does not answer': (sim, node, ms) => sim.api.deafen(node, ms),
-  'watch lags': (sim, node) => {
-    node.watchLagMs = sim.random() < 0.3 ? 0 : sim.random() * 3000;
+  'API away from all': (sim, _, ms) => {
+    for (const node of sim.nodes.values()) sim.api.cutOff(node, ms);
+  },
+  'API slow for all': (sim, _, ms) => {
+    sim.api.slowUntil = sim.now + ms / 4;
+  },
+  'one request is lost': (sim, node, _, random) => sim.api.loseNext(node, random() < 0.5),
+  'one request hangs': (sim, node, ms) => sim.api.hangNext(node, ms),
+  'watch lags': (_, node, _ms, random) => {
+    node.watchLagMs = random() < 0.3 ? 0 : random() * 3000;
+  },
+  'watch lags a little': (_, node, _ms, random) => {
+    node.watchLagMs = random() * 1250;
   },
   'watch is lost': (sim, node, ms) => sim.api.loseWatch(node, 2 * ms),
+  'watch stalls, then shows all at once': (sim, node, ms) => {
+    // Compaction: the stream ends with 410 and begins anew with a LIST of what is.
+    sim.api.loseWatch(node, ms);
+    sim.after(ms, () => sim.api.relist(node, 0));
+  },
+  'watch begins anew in the past': (sim, node, ms, random) => {
+    for (let i = 0; i < 4; i += 1) {
+      const share = random();
+      sim.after((i * ms) / 10, () => sim.api.showPast(node, share));
+    }
+  },
+  'node is mute': (sim, node, ms) => sim.segment?.mute(node.name, ms),
+  'node is deaf': (sim, node, ms) => sim.segment?.deafen(node.name, ms),
+  'one does not hear another': (sim, node, ms, random) => {
+    const others = [...sim.demand.nodes].filter((name) => name !== node.name);
+    sim.segment?.block(node.name, anyOf(random, others), ms);
+  },
+  'segment is split': (sim, _, ms, random) => {
+    const side = [...sim.nodes.keys()].filter(() => random() < 0.5);
+    sim.segment?.split(new Set(side), ms);
+  },
+  'segment is rough': (sim, _, ms, random) =>
+    sim.segment?.roughen(
+      { loss: random() * 0.3, duplication: random() * 0.2, delayMs: 1 + random() * 40 },
+      ms,
+    ),
   'wire hears late': (sim, node, ms) => {
     node.wireSlowUntil = sim.now + ms;
   },
-  'agent is killed': (sim, node) => {
+  'agent is killed': (sim, node, _, random) => {
     sim.kill(node.name);
-    sim.after(sim.random() < 0.5 ? 0 : sim.random() * 4000, () => sim.start(node.name));
+    sim.after(random() < 0.5 ? 0 : random() * 4000, () => sim.start(node.name));
   },
   'host dies': (sim, node, ms) => {
     sim.crash(node.name);
@@ -38,69 +88,102 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     node.agent?.leave();
     sim.after(ms, () => sim.start(node.name));
   },
-  'Lease deleted': (sim, node) =>
-    sim.api.meddle((leases) => leases.delete(anyKind(sim), node.name)),
-  'both Leases deleted': (sim, node) =>
-    sim.api.meddle((leases) => {
-      leases.delete('heartbeat', node.name);
-      leases.delete('claims', node.name);
-    }),
-  'Lease spoilt': (sim, node) => sim.api.meddle((leases) => leases.spoil(anyKind(sim), node.name)),
-  'label removed': (sim, node) =>
-    sim.api.meddle((leases) => leases.unlabel(anyKind(sim), node.name)),
-  'claims edited with its stamp kept': (sim, node) => editClaims(sim, node),
-  'heartbeat edited with its stamp kept': (sim, node) =>
-    sim.api.meddle((leases) => leases.editHeartbeat(node.name, 1 + Math.floor(sim.random() * 40))),
-  'excluded for an instant': (sim, node) => {
+  'agent of another version': (sim, node, _, random) => {
+    const versions: readonly SimVersion[] = ['newer', 'older', 'ours'];
+    sim.kill(node.name);
+    node.version = versions[Math.floor(random() * versions.length)] ?? 'ours';
+    sim.start(node.name);
+  },
+  'a new node joins': (sim, _, _ms, random) => {
+    const absent = [...sim.nodes.values()].filter(
+      ({ name, isGone }) => !sim.demand.nodes.has(name) && !isGone,
+    );
+    if (absent.length > 0) sim.join(anyOf(random, absent).name);
+  },
+  'a node goes for good': (sim, node) => {
+    if (sim.demand.nodes.size > 3 && sim.demand.nodes.has(node.name)) sim.removeForGood(node.name);
+  },
+  'Lease deleted': (sim, node, _, random) => sim.api.deleteLeases(node.name, [anyOf(random, BOTH)]),
+  'both Leases deleted': (sim, node) => sim.api.deleteLeases(node.name, BOTH),
+  'Lease spoilt': (sim, node, _, random) =>
+    sim.api.meddle(node.name, (leases) => leases.spoil(anyOf(random, BOTH), node.name)),
+  'label removed': (sim, node, _, random) =>
+    sim.api.meddle(node.name, (leases) => leases.unlabel(anyOf(random, BOTH), node.name)),
+  'claims edited with its stamp kept': (sim, node, _, random) => editClaims(sim, node, random),
+  'heartbeat edited with its stamp kept': (sim, node, _, random) =>
+    sim.api.meddle(node.name, (leases) =>
+      leases.editHeartbeat(node.name, 1 + Math.floor(random() * 40)),
+    ),
+  'excluded for an instant': (sim, node, _, random) => {
     sim.exclude([node.name]);
-    sim.after(5 + sim.random() * 55, () => sim.exclude([]));
+    sim.after(5 + random() * 55, () => sim.exclude([]));
   },
   'excluded for long': (sim, node, ms) => {
     sim.exclude([node.name]);
     sim.after(ms, () => sim.exclude([]));
   },
+  cordoned: (sim, node, ms) => {
+    sim.ask({ draining: new Map([[node.name, 'cordoned']]) });
+    sim.after(ms, () => sim.ask({ draining: new Map() }));
+  },
+  'Service comes and goes': (sim, _, ms, random) => {
+    const gone = anyOf(random, [...sim.demand.vips.keys()]);
+    sim.without(gone, random() < 0.5 ? 5 + random() * 55 : ms);
+  },
+  'endpoints move': (sim, _, ms, random) => {
+    const nodes = [...sim.demand.nodes].filter(() => random() < 0.6);
+    sim.narrow(anyOf(random, [...sim.demand.vips.keys()]), 'endpoints', nodes, ms);
+  },
+  'selector changes': (sim, _, ms, random) => {
+    const nodes = [...sim.demand.nodes].filter(() => random() < 0.6);
+    sim.narrow(anyOf(random, [...sim.demand.vips.keys()]), 'selector', nodes, ms);
+  },
   'link down or up': (sim, node) => sim.setLinks(node, node.links.length === 0 ? SIM_LINKS : []),
-  'link flaps': (sim, node) => {
+  'link flaps': (sim, node, _, random) => {
     sim.setLinks(node, []);
-    sim.after(5 + sim.random() * 55, () => sim.setLinks(node, SIM_LINKS));
+    sim.after(5 + random() * 55, () => sim.setLinks(node, SIM_LINKS));
   },
 };
 
-/** One fault of these on one node, both by chance; what it was. */
-export function injectFault(
-  sim: SimCluster,
-  names: readonly string[],
-): { readonly name: string; readonly text: string } {
-  const name = anyOf(sim, names);
-  const node = sim.node(anyOf(sim, [...sim.nodes.keys()]));
-  const ms = 100 + sim.random() * 6000;
-  FAULTS[name]?.(sim, node, ms);
-  return { name, text: `${Math.round(sim.now)} ${node.name}: ${name} (${Math.round(ms)} ms)` };
-}
-
-/**
- * Once, etcd goes back to what it was 10 to 16 s before. (With a younger backup the nodes catch up with
- * its revisions before they LIST and notice nothing; but nobody restores one of the last second.) A
- * process that starts right then takes the backup for the truth: no promise covers that either.
- */
-export function restoreOnce(sim: SimCluster): void {
-  const age = 10_000 + sim.random() * 6000;
-  sim.after(sim.random() * 10_000, () => {
-    const backup = sim.leases.backup();
-    sim.after(age, () => {
-      sim.holdStarts(AUTHORITY_MS);
-      sim.api.meddle((leases) => leases.restore(backup));
+/** What concerns all nodes and is made once in a story, before the others. */
+export const SETTINGS: Readonly<Record<string, Fault>> = {
+  'requests are slow or lost': (sim) => {
+    sim.api.mood = 'flaky';
+  },
+  /**
+   * Once, etcd goes back to what it was 10 to 16 s before. (With a younger backup the nodes catch up with
+   * its revisions before they LIST and notice nothing; but nobody restores one of the last second.) A
+   * process that starts right then takes the backup for the truth: no promise covers that either.
+   */
+  'restored from a backup': (sim, _, _ms, random) => {
+    const age = 10_000 + random() * 6000;
+    sim.after(random() * 10_000, () => {
+      const backup = sim.leases.backup();
+      sim.after(age, () => {
+        sim.holdStarts(AUTHORITY_MS);
+        sim.api.restore(backup);
+      });
     });
-  });
+  },
+};
+
+/** Makes the fault now. */
+export function injectFault(sim: SimCluster, { name, node, ms, salt }: SimFault): void {
+  const fault = FAULTS[name] ?? SETTINGS[name];
+  if (fault === undefined) throw new RangeError(`there is no fault '${name}'`);
+  fault(sim, sim.node(node), ms, seededRandom(salt));
 }
 
-/** Ends what lasts; every node gets its agent back. */
+/** Ends what lasts, but for stops; every node gets its agent back. */
 export function heal(sim: SimCluster): void {
   sim.api.mood = 'reliable';
-  sim.exclude([]);
+  sim.api.slowUntil = 0;
+  sim.journal.disturbedAt = sim.now;
+  sim.segment?.heal();
+  const names = [...sim.demand.nodes];
+  const { vips } = demandFor(names, sim.allVips);
+  sim.ask({ vips, excluded: new Set(), draining: new Map() });
   for (const node of sim.nodes.values()) {
-    node.stoppedUntil = Math.min(node.stoppedUntil, sim.now);
-    node.agentStoppedUntil = 0;
     node.apiCutUntil = 0;
     node.deafUntil = 0;
     node.watchLostUntil = 0;
@@ -109,7 +192,7 @@ export function heal(sim: SimCluster): void {
     sim.setLinks(node, SIM_LINKS);
     sim.api.relist(node, 10);
     // One that was told to leave does so within 4.5 s.
-    sim.after(5000, () => sim.start(node.name));
+    if (names.includes(node.name)) sim.after(5000, () => sim.start(node.name));
   }
 }
 
@@ -117,28 +200,26 @@ export function heal(sim: SimCluster): void {
  * An edit that keeps the stamp is seen through by whoever knows the write as it was. One who does not,
  * such as a process that has just started, takes the lie for the truth: no promise covers that.
  */
-function editClaims(sim: SimCluster, node: SimNode): void {
+function editClaims(sim: SimCluster, node: SimNode, random: () => number): void {
   const stored = sim.leases.list().claims.get(node.name);
   const others = [...sim.nodes.values()].filter((other) => other !== node);
   const known = others.every(
-    ({ agent }) => agent?.state.view.get(node.name)?.claimsRevision === stored?.revision,
+    ({ agent, name }) =>
+      !sim.demand.nodes.has(name) ||
+      agent?.state.view.get(node.name)?.claimsRevision === stored?.revision,
   );
   if (stored === undefined || !known) return;
   sim.holdStarts(AUTHORITY_MS);
-  sim.api.meddle((leases) =>
+  sim.api.meddle(node.name, (leases) =>
     leases.editClaims(node.name, (claims) => {
-      const kept = [...claims.vips].filter(() => sim.random() < 0.5);
+      const kept = [...claims.vips].filter(() => random() < 0.5);
       return { ...claims, vips: new Map(kept) };
     }),
   );
 }
 
-function anyKind(sim: SimCluster): LeaseKind {
-  return sim.random() < 0.5 ? 'heartbeat' : 'claims';
-}
-
-function anyOf(sim: SimCluster, names: readonly string[]): string {
-  const name = names[Math.floor(sim.random() * names.length)];
-  if (name === undefined) throw new RangeError('nothing to choose from');
-  return name;
+function anyOf<T>(random: () => number, from: readonly T[]): T {
+  const one = from[Math.floor(random() * from.length)];
+  if (one === undefined) throw new RangeError('nothing to choose from');
+  return one;
 }

@@ -1,6 +1,8 @@
 import type { LeaseWrite } from '../../src/election/decide.ts';
 import type { Claims, Heartbeat, LeaseCut, LeaseKey, Stored } from '../../src/election/records.ts';
 import type { WriteOutcome } from '../../src/election/register.ts';
+import type { SimVersion } from './sim-node.ts';
+import { asWritten } from './sim-versions.ts';
 
 export type LeaseKind = 'heartbeat' | 'claims';
 
@@ -22,10 +24,15 @@ export class SimLeases {
   #objects: ReadonlyMap<LeaseKey, Held> = new Map();
   #watchCut: LeaseCut | undefined;
 
-  commit({ base, record }: LeaseWrite<Heartbeat | Claims>): WriteOutcome {
+  commit(
+    { base, record }: LeaseWrite<Heartbeat | Claims>,
+    version: SimVersion = 'ours',
+  ): WriteOutcome {
     const key: LeaseKey = `${record.kind}/${record.node}`;
     if (this.#objects.get(key)?.stored.revision !== base) return { kind: 'conflict' };
-    return { kind: 'committed', revision: this.#put(key, record, 'sound') };
+    const read = asWritten(record, version);
+    const revision = this.#put(key, read ?? record, read === undefined ? 'spoilt' : 'sound');
+    return { kind: 'committed', revision };
   }
 
   /** As a person with kubectl does it. */

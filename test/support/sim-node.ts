@@ -1,6 +1,6 @@
 import type { Demand } from '../../src/election/eligible.ts';
 import { type Instant, instant } from '../../src/instant.ts';
-import type { PublishedLink } from '../../src/model.ts';
+import type { IncarnationId, PublishedLink, Vip } from '../../src/model.ts';
 import type { SimAgent } from './sim-agent.ts';
 import type { SimWire } from './sim-wire.ts';
 
@@ -36,14 +36,28 @@ export interface SimNode {
   thawedAt: number;
   links: readonly PublishedLink[];
   demand: Demand;
+  /** Which version of the program runs there: its Leases are written as that one writes them. */
+  version: SimVersion;
+  /** It has left the cluster for good: no agent is started there any more. */
+  isGone: boolean;
   agent: SimAgent | undefined;
   /** Wires whose agent has died, until they notice. */
   ghosts: readonly Ghost[];
 }
 
+export type SimVersion = 'ours' | 'newer' | 'older';
+
 interface Ghost {
   readonly wire: SimWire;
   readonly until: number;
+}
+
+/** VIPs that one incarnation of a host answers for. */
+export interface Answering {
+  readonly id: IncarnationId;
+  /** Beyond its lease. */
+  readonly held: boolean;
+  readonly vips: readonly Vip[];
 }
 
 /** What the clock of the host shows at the true time `now`. */
@@ -57,10 +71,21 @@ export function trueSpan(node: SimNode, ms: number): number {
 }
 
 /** The VIPs for which a frame of this host could be leaving at the true time `now`. */
-export function answeredBy(node: SimNode, now: number): readonly string[] {
-  if (now < node.stoppedUntil) return [];
+export function answeredBy(node: SimNode, now: number): readonly Vip[] {
+  const all = answering(node, now);
+  return all.length === 1 && all[0] !== undefined ? all[0].vips : all.flatMap(({ vips }) => vips);
+}
+
+/** The same by the incarnation in whose name it would leave: a wire may outlive its agent for a while. */
+export function answering(node: SimNode, now: number): readonly Answering[] {
+  if (now < node.stoppedUntil || (node.agent === undefined && node.ghosts.length === 0)) return [];
   const local = localTime(node, now);
-  const vips = node.agent === undefined ? [] : node.agent.wire.answered(local);
-  const ghosts = node.ghosts.filter(({ until }) => now < until);
-  return ghosts.length === 0 ? vips : vips.concat(ghosts.flatMap((g) => g.wire.answered(local)));
+  const found: Answering[] = [];
+  const look = ({ wire }: { readonly wire: SimWire }) => {
+    const vips = wire.answered(local);
+    if (vips.length > 0) found.push({ id: wire.tableOf, held: wire.isHeld(), vips });
+  };
+  if (node.agent !== undefined) look(node.agent);
+  for (const ghost of node.ghosts) if (now < ghost.until) look(ghost);
+  return found;
 }

@@ -1,40 +1,83 @@
-import type { Instant } from '../../src/instant.ts';
-import type { Vip } from '../../src/model.ts';
-import { permit, shutGate, shutReason, tick } from '../../src/wire/gate.ts';
-import type { Grant } from '../../src/wire/messages.ts';
-import { acknowledged, mayAnswer, NOTHING_SENT, sent } from '../../src/wire/sent-tables.ts';
-import { localTime, type SimNode } from './sim-node.ts';
+import type { WitnessReport } from '../../src/election/hearing.ts';
+import { contactGap, type Timing } from '../../src/election/timing.ts';
+import { FOREVER, type Instant } from '../../src/instant.ts';
+import type { IncarnationId, Utterance, Vip } from '../../src/model.ts';
+import { hearingOf, noteForeign } from '../../src/wire/ear.ts';
+import { type Gate, permit, shutGate, shutReason, tick } from '../../src/wire/gate.ts';
+import type { FromWire, Grant } from '../../src/wire/messages.ts';
+import { mayAnswer, sent } from '../../src/wire/sent-tables.ts';
+import { noFacts, note, type WireFacts } from '../../src/wire/wire-facts.ts';
+import {
+  granted,
+  heard,
+  type Outcome,
+  openWitness,
+  told,
+  type Witness,
+  wake,
+  wakeAt,
+} from '../../src/wire/witness.ts';
+import type { WitnessMessage } from '../../src/witness/message.ts';
+import { localTime, SIM_LINKS, type SimNode, trueSpan } from './sim-node.ts';
 import type { SimQueue } from './sim-queue.ts';
 
 const TICK_MS = 50;
 /** A frame may leave so long after its check (A2 allows 200 ms; the check itself takes some). */
-const SEND_DELAY_MS = 190;
+export const SEND_DELAY_MS = 190;
 const CHANNEL_MS = 3;
 const SLOW_CHANNEL_MS = 190;
+/** Frames that wait in the socket of a wire that is stopped; more are lost. */
+const SOCKET_FRAMES = 256;
 
 export interface WireDeps {
   readonly queue: SimQueue;
   readonly random: () => number;
   readonly node: SimNode;
-  /** A table was acknowledged. */
+  readonly timing: Timing;
+  /** Undefined: there is no witness. */
+  readonly say: ((message: WitnessMessage) => void) | undefined;
+  /** Whether other frames than the witness's come in. */
+  readonly hearsAnything: () => boolean;
+  /** It may have begun to answer for something, or for somebody else. */
+  readonly onAnswering: () => void;
+  /** Runs in the process of the agent. */
+  readonly inAgent: (ms: number, run: () => void) => void;
+  /** The agent has to look at what the wire has told. */
   readonly onChange: () => void;
+  readonly onTold: (from: IncarnationId, utterance: Utterance) => void;
 }
 
-/** The wire of a simulated node, behind a channel that keeps its order: the production gate and tables. */
+/** The wire of a simulated node, behind a channel that keeps its order: the production gate and witness. */
 export class SimWire {
+  /** In whose name the table in force is. */
+  tableOf: IncarnationId = '';
   readonly #deps: WireDeps;
-  readonly #gate;
+  readonly #gate: Gate;
+  readonly #witness: Witness | undefined;
+  /** The agent's side. */
+  readonly #facts: WireFacts = noFacts(0);
   #table: readonly Vip[] = [];
-  #tables = NOTHING_SENT;
   #held: ReadonlySet<Vip> = new Set();
   #version = 0;
   #sentTable = '';
-  #channelFreeAt = 0;
+  #toWireAt = 0;
+  #toAgentAt = 0;
+  #alarmAt: number = FOREVER;
+  #alarms = 0;
+  #waiting = 0;
   #ended = false;
 
   constructor(deps: WireDeps) {
     this.#deps = deps;
     this.#gate = shutGate(this.#now());
+    const { node, timing, say } = deps;
+    if (say !== undefined && timing.beatInterval > 0) {
+      const { beatInterval: beatMs, silentBeats } = timing;
+      const contactMs = contactGap(timing);
+      const settings = { node: node.name, beatMs, silentBeats, contactMs };
+      this.#witness = openWitness(settings, this.#gate, this.#now());
+      this.#setAlarm();
+    }
     this.#tick();
   }
 
@@ -43,30 +86,82 @@ export class SimWire {
     return this.#held;
   }
 
-  suspectSince(): Instant | undefined {
-    return this.#gate.suspectSince ?? undefined;
+  /** When the newest table came into force, as far as the agent knows. */
+  tablesAt(): Instant {
+    return this.#facts.tableAt;
   }
 
-  setTable(vips: readonly Vip[]): void {
+  /** As far as the agent knows. */
+  suspectSince(): Instant | undefined {
+    return this.#facts.suspectSince ?? undefined;
+  }
+
+  /** What the agent knows of the segment. */
+  report(): WitnessReport | undefined {
+    if (this.#witness === undefined) return undefined;
+    const { hearing, selfFenced } = this.#facts;
+    const [link] = SIM_LINKS;
+    const links = new Map(hearing && link ? [[link.name, hearing]] : []);
+    return { links, selfFenced };
+  }
+
+  /** Whether it answers beyond its lease, because the API server is away for everybody. */
+  isHeld(): boolean {
+    return this.#gate.held;
+  }
+
+  setTable(vips: readonly Vip[], id: IncarnationId): void {
     const text = vips.join();
     if (text === this.#sentTable) return;
     this.#sentTable = text;
     this.#version += 1;
     const version = this.#version;
-    this.#tables = sent(this.#tables, version, vips);
-    this.#held = mayAnswer(this.#tables);
-    this.#send(() => {
+    this.#facts.tables = sent(this.#facts.tables, version, vips);
+    this.#held = mayAnswer(this.#facts.tables);
+    this.#toWire(() => {
       this.#table = vips;
-      this.#on(this.#deps.random() * CHANNEL_MS, () => {
-        this.#tables = acknowledged(this.#tables, version);
-        this.#held = mayAnswer(this.#tables);
-        this.#deps.onChange();
-      });
+      this.tableOf = id;
+      this.#deps.onAnswering();
+      this.#toAgent({ kind: 'ack', version, at: this.#now() });
     });
   }
 
   permit(grant: Grant): void {
-    this.#send(() => permit(this.#gate, grant, this.#now()));
+    this.#toWire(() => {
+      const wasShut = shutReason(this.#gate, this.#now()) !== undefined;
+      if (this.#witness === undefined) permit(this.#gate, grant, this.#now());
+      else this.#perform(granted(this.#witness, grant, this.#now()));
+      if (wasShut && this.#table.length > 0) this.#deps.onAnswering();
+      const { suspectSince } = this.#gate;
+      const pong = { kind: 'pong', ping: 0, suspectSince, counters: {} } as const;
+      if (this.#witness !== undefined) {
+        this.#toAgent({ ...pong, hearing: hearingOf(this.#witness.ear) });
+      } else if (suspectSince !== this.#facts.suspectSince) this.#toAgent(pong);
+    });
+  }
+
+  tell(utterance: Utterance): void {
+    this.#toWire(() => {
+      if (this.#witness !== undefined) {
+        this.#perform(told(this.#witness, utterance, this.#now()));
+      }
+    });
+  }
+
+  /** A frame of the witness arrives at the socket. */
+  receive(message: WitnessMessage): void {
+    const { queue, node } = this.#deps;
+    if (this.#witness === undefined || this.#ended) return;
+    if (queue.now >= node.stoppedUntil && this.#waiting === 0) {
+      this.#perform(heard(this.#witness, message, this.#now()));
+      return;
+    }
+    if (this.#waiting >= SOCKET_FRAMES) return;
+    this.#waiting += 1;
+    this.#on(0, () => {
+      this.#waiting -= 1;
+      if (this.#witness !== undefined) this.#perform(heard(this.#witness, message, this.#now()));
+    });
   }
 
   /** The VIPs for which a frame could be leaving now: one that passes the gate, or has just passed. */
@@ -88,16 +183,53 @@ export class SimWire {
   #tick(): void {
     this.#on(TICK_MS, () => {
       tick(this.#gate, this.#now());
+      if (this.#witness !== undefined && this.#deps.hearsAnything()) {
+        noteForeign(this.#witness.ear, this.#now());
+      }
       this.#tick();
     });
   }
 
-  #send(deliver: () => void): void {
+  #perform({ say, report }: Outcome): void {
+    for (const message of say) this.#deps.say?.(message);
+    for (const message of report) this.#toAgent(message);
+    this.#setAlarm();
+  }
+
+  #setAlarm(): void {
+    if (this.#witness === undefined) return;
+    const at = wakeAt(this.#witness);
+    if (at >= this.#alarmAt) return;
+    this.#alarmAt = at;
+    this.#alarms += 1;
+    const alarm = this.#alarms;
+    const ms = Math.ceil(Math.max(0, at - this.#now()));
+    this.#on(trueSpan(this.#deps.node, ms) + this.#deps.random() * 0.3, () => {
+      if (alarm !== this.#alarms || this.#witness === undefined) return;
+      this.#alarmAt = FOREVER;
+      this.#perform(wake(this.#witness, this.#now()));
+    });
+  }
+
+  #toWire(deliver: () => void): void {
+    this.#toWireAt = this.#afterChannel(this.#toWireAt);
+    this.#on(this.#toWireAt - this.#deps.queue.now, deliver);
+  }
+
+  #toAgent(message: FromWire): void {
+    this.#toAgentAt = this.#afterChannel(this.#toAgentAt);
+    this.#deps.inAgent(this.#toAgentAt - this.#deps.queue.now, () => {
+      const changed = note(this.#facts, message, this.#now());
+      if (message.kind === 'ack') this.#held = mayAnswer(this.#facts.tables);
+      if (message.kind === 'told') this.#deps.onTold(message.from, message.utterance);
+      if (changed) this.#deps.onChange();
+    });
+  }
+
+  #afterChannel(free: number): number {
     const { queue, random, node } = this.#deps;
     const slow = queue.now < node.wireSlowUntil;
-    const delay = random() * (slow ? SLOW_CHANNEL_MS : CHANNEL_MS);
-    this.#channelFreeAt = Math.max(this.#channelFreeAt, queue.now + delay);
-    this.#on(this.#channelFreeAt - queue.now, deliver);
+    return Math.max(free, queue.now + random() * (slow ? SLOW_CHANNEL_MS : CHANNEL_MS));
   }
 
   /** Runs in the process of the wire: later if that is stopped, never once it is gone. */
