@@ -7,38 +7,49 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { machine } from '../test/bench/machine.ts';
+import { cataloguePage } from '../test/lab/catalogue-page.ts';
+import { breaches, type FaultCase, type FaultResult } from '../test/lab/fault.ts';
 import {
-  FAULT_CASES,
-  type FaultCase,
-  type FaultResult,
-  runFault,
-} from '../test/lab/fault-cases.ts';
-import { type RunningLab, startRunningLab } from '../test/lab/running-lab.ts';
+  FAULT_LABS,
+  type FaultLab,
+  type RunningFaultLab,
+  startFaultLab,
+} from '../test/lab/fault-labs.ts';
+import { told } from '../test/lab/fault-told.ts';
+import type { Protection, RunningLab } from '../test/lab/running-lab.ts';
 import { spreadOf, tableLines } from '../test/lab/tables.ts';
 
-const HELP = `npm run faults -- [--case NAME]... [--runs N] [--nodes N] [--profile P]
-                 [--json FILE] [--read FILE] [--write] [--logs DIR] [--verbose]
-  --case NAME   ${FAULT_CASES.map(({ name }) => name).join(', ')} (all)
+const CASES = FAULT_LABS.flatMap(({ cases }) => cases);
+
+const HELP = `npm run faults -- [--case NAME]... [--lab NAME]... [--runs N] [--nodes N] [--profile P]
+                 [--protection P] [--short] [--json FILE] [--read FILE] [--write]
+                 [--logs DIR] [--verbose]
+  --case NAME   ${CASES.map(({ name }) => name).join(', ')} (all)
+  --lab NAME    all cases of ${FAULT_LABS.map(({ name }) => `'${name}'`).join(', ')}
   --runs N      runs of each case (5)
+  --protection  'with witness' (default) or 'leases alone'
+  --short       outages as short as in scripts/test
   --json FILE   every result, as JSON
-  --read FILE   reports results of an earlier run instead of making new ones
+  --read FILE   reports results of earlier runs instead of making new ones; may be given again
   --write       writes the summary to docs/faults.md
+  --catalogue   writes the results to docs/faults-catalogue.md
   --logs DIR    where the daemons' logs are kept when a run is odd (leasehold-faults in the
                 folder for temporary files)
   --verbose     the owner's timeline of every run, not only of odd ones`;
 
-/** The acceptance figure of the lease half: takerPatience, a write and a barrier. */
-const LONGEST_MS = 3300;
-
 const { values } = parseArgs({
   options: {
     case: { type: 'string', multiple: true },
+    lab: { type: 'string', multiple: true },
     runs: { type: 'string', default: '5' },
     nodes: { type: 'string', default: '3' },
     profile: { type: 'string', default: 'standard' },
+    protection: { type: 'string', default: 'with witness' },
+    short: { type: 'boolean', default: false },
     json: { type: 'string' },
-    read: { type: 'string' },
+    read: { type: 'string', multiple: true },
     write: { type: 'boolean', default: false },
+    catalogue: { type: 'boolean', default: false },
     logs: { type: 'string', default: join(tmpdir(), 'leasehold-faults') },
     verbose: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -48,21 +59,42 @@ const { values } = parseArgs({
 if (values.help) {
   console.log(HELP);
 } else {
-  const cases = (values.case ?? FAULT_CASES.map(({ name }) => name)).map(caseNamed);
-  const results =
-    values.read === undefined ? await series(cases, runs()) : readResults(values.read);
+  const results = values.read === undefined ? await series() : values.read.flatMap(readResults);
   if (values.json !== undefined)
     writeFileSync(values.json, `${JSON.stringify(results, null, 2)}\n`);
   const rows = summary(results);
-  console.log(`\nLongest time without an answer to ARP, ${values.nodes} nodes, ${values.profile}:`);
+  const place = `${values.nodes} nodes, ${values.profile}, ${values.protection}`;
+  console.log(`\nLongest time without an answer to ARP, ${place}:`);
   console.log(tableLines(rows).join('\n'));
   if (values.write) writeFileSync(join(import.meta.dirname, '../docs/faults.md'), page(rows));
+  if (values.catalogue) {
+    const made = `${new Date().toISOString().slice(0, 10)}, ${machine()}`;
+    const text = cataloguePage(results, made);
+    writeFileSync(join(import.meta.dirname, '../docs/faults-catalogue.md'), text);
+  }
 }
 
-function caseNamed(name: string): FaultCase {
-  const found = FAULT_CASES.find((each) => each.name === name);
-  if (found !== undefined) return found;
-  return refuse(`no case '${name}': there are ${FAULT_CASES.map((each) => each.name).join(', ')}`);
+function wanted({ name, cases }: FaultLab): readonly FaultCase[] {
+  if (values.case === undefined && values.lab === undefined) return cases;
+  if (values.lab?.includes(name)) return cases;
+  return cases.filter((each) => values.case?.includes(each.name));
+}
+
+function checkNames(): void {
+  for (const name of values.case ?? []) {
+    const names = CASES.map((each) => each.name);
+    if (!names.includes(name)) refuse(`no case '${name}': there are ${names.join(', ')}`);
+  }
+  for (const name of values.lab ?? []) {
+    const names = FAULT_LABS.map((each): string => each.name);
+    if (!names.includes(name)) refuse(`no lab '${name}': there are ${names.join(', ')}`);
+  }
+}
+
+function protection(): Protection {
+  const { protection: text } = values;
+  if (text === 'with witness' || text === 'leases alone') return text;
+  return refuse(`--protection takes 'with witness' or 'leases alone': it is '${text}'`);
 }
 
 function runs(): number {
@@ -76,28 +108,48 @@ function refuse(reason: string): never {
   process.exit(1);
 }
 
-async function series(cases: readonly FaultCase[], count: number): Promise<FaultResult[]> {
+async function series(): Promise<FaultResult[]> {
+  checkNames();
   const results: FaultResult[] = [];
-  await using running = await startRunningLab({
-    nodes: Number(values.nodes),
-    agentFlags: ['--profile', values.profile, '--log-level', 'debug'],
-  });
-  await running.lab.service({ name: 'faults', backends: running.lab.backends });
-  const vip = await running.lab.vip('faults');
-  for (const fault of cases) {
-    console.log(`${fault.name}: ${fault.what}`);
-    for (let index = 1; index <= count; index += 1) {
-      const result = await runFault(running, fault, vip);
-      results.push(result);
-      console.log(`  ${String(index).padStart(3)}/${count}  ${told(result)}`);
-      if (values.verbose || isOdd(result)) {
-        for (const line of result.timeline) console.log(`        ${line}`);
+  for (const faultLab of FAULT_LABS) {
+    const cases = wanted(faultLab);
+    if (cases.length === 0) continue;
+    const chosen = { ...faultLab, cases };
+    await using lab = await startFaultLab(chosen, {
+      nodes: Number(values.nodes),
+      protection: protection(),
+      agentFlags: ['--profile', values.profile, '--log-level', 'debug'],
+    });
+    for (const fault of cases) {
+      console.log(`${fault.number} ${fault.name}: ${fault.what}`);
+      for (let index = 1; index <= runs(); index += 1) {
+        const result = await once(lab, fault, index).catch((error: unknown) => {
+          console.log(`  ${String(index).padStart(3)}/${values.runs}  FAILED: ${error}`);
+          process.exitCode = 1;
+        });
+        if (result !== undefined) results.push(result);
       }
-      if (isOdd(result))
-        console.log(`        logs: ${keepLogs(running, `${fault.name}-${index}`)}`);
     }
   }
   return results;
+}
+
+async function once(lab: RunningFaultLab, fault: FaultCase, index: number): Promise<FaultResult> {
+  const result = await lab.run(fault, values.short ? 'short' : 'long');
+  console.log(`  ${String(index).padStart(3)}/${values.runs}  ${told(result)}`);
+  const found = breaches(result, fault.accept[result.protection]);
+  for (const each of found) console.log(`        BEYOND THE BOUNDS: ${each}`);
+  if (values.verbose || found.length > 0) {
+    for (const line of shortened(result.timeline)) console.log(`        ${line}`);
+  }
+  if (found.length > 0)
+    console.log(`        logs: ${keepLogs(lab.running, `${fault.name}-${index}`)}`);
+  return result;
+}
+
+function shortened(lines: readonly string[]): readonly string[] {
+  if (lines.length <= 50) return lines;
+  return [...lines.slice(0, 35), `... ${lines.length - 50} more`, ...lines.slice(-15)];
 }
 
 /** What the daemons wrote up to now, their answers from the API server with their times included. */
@@ -114,23 +166,11 @@ function readResults(file: string): FaultResult[] {
   return JSON.parse(readFileSync(file, 'utf8'));
 }
 
-function isOdd(result: FaultResult): boolean {
-  return result.doubled > 0 || result.stale > 0 || result.longestUnansweredMs > LONGEST_MS;
-}
-
-function told(result: FaultResult): string {
-  const { owner, successor = 'nobody', longestUnansweredMs, doubled, stale, udpLost } = result;
-  const gap = `${longestUnansweredMs.toFixed(0)} ms`.padStart(8);
-  const notes = result.complaints.length === 0 ? '' : `  (${result.complaints.join('; ')})`;
-  const counts = `doubled ${doubled}, stale ${stale}, UDP lost ${udpLost}`;
-  return `${owner} -> ${successor}  ${gap}  ${counts}${notes}`;
-}
-
 function summary(results: readonly FaultResult[]): string[][] {
-  const head = ['case', 'runs', 'min ms', 'median ms', 'max ms'];
-  const made = FAULT_CASES.filter(({ name }) => results.some((result) => result.case === name));
+  const head = ['case', 'no.', 'runs', 'min ms', 'median ms', 'max ms'];
+  const made = CASES.filter(({ name }) => results.some((result) => result.case === name));
   return [
-    [...head, 'doubled', 'stale', 'UDP lost', 'UDP sent'],
+    [...head, 'moves', 'doubled', 'stale', 'UDP lost', 'UDP sent'],
     ...made.map(({ name }) =>
       row(
         name,
@@ -146,8 +186,10 @@ function row(name: string, of: readonly FaultResult[]): string[] {
     String(of.reduce((total, result) => total + pick(result), 0));
   return [
     name,
+    String(of[0]?.number ?? ''),
     String(of.length),
     ...[min, median, max].map((value) => value.toFixed(0)),
+    sum((result) => result.moves),
     sum((result) => result.doubled),
     sum((result) => result.stale),
     sum((result) => result.udpLost),
@@ -158,7 +200,8 @@ function row(name: string, of: readonly FaultResult[]): string[] {
 /** docs/faults.md: what was measured, by which command, on what. */
 function page(rows: readonly (readonly string[])[]): string {
   const [head = [], ...body] = rows;
-  const command = `npm run faults -- --nodes ${values.nodes} --profile ${values.profile}`;
+  const guard = `--protection '${values.protection}'`;
+  const command = `npm run faults -- --nodes ${values.nodes} --profile ${values.profile} ${guard}`;
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
   const date = new Date().toISOString().slice(0, 10);
   return `# Faults
@@ -175,7 +218,9 @@ ${line(head)}
 ${line(head.map(() => '---'))}
 ${body.map(line).join('\n')}
 
-${FAULT_CASES.map(({ name, what }) => `- **${name}**: ${what}.`).join('\n')}
+${CASES.filter(({ name }) => rows.some(([first]) => first === name))
+  .map(({ name, what }) => `- **${name}**: ${what}.`)
+  .join('\n')}
 
 In *crash* and *link-down* the node stops forwarding too, and so does the backend behind it, which the
 EndpointSlice goes on listing: datagrams are lost until the client has heard of the next owner, and for

@@ -164,7 +164,7 @@ function openShared(deps: AgentDeps, options: AgentOptions, onChange: () => void
       ...deps,
       entry: options.entry,
       onChange,
-      onTold: (from, utterance) => ears.heard(from, utterance),
+      onTold: (from, utterance, at) => ears.heard(from, utterance, at),
     }),
     ears,
   };

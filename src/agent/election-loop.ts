@@ -35,7 +35,7 @@ export interface ElectionLoop {
   /** Leave for good: give everything up, in order. */
   leave(): void;
   /** A peer has said something on the segment. */
-  heard(from: IncarnationId, utterance: Utterance): void;
+  heard(from: IncarnationId, utterance: Utterance, at: Instant): void;
   /** This process has stood still for so long that its wires may have given it up. */
   stalled(): void;
   /**
@@ -81,7 +81,7 @@ export function electionLoop(
   return {
     state: () => state,
     leave: () => apply(asked(state)),
-    heard: (from, utterance) => apply(heard(state, from, utterance, clock.now())),
+    heard: (from, utterance, at) => apply(heard(state, from, { utterance, at }, clock.now())),
     stalled: () => apply(stalled(state, clock.now())),
     turn(input, stop) {
       const now = clock.now();

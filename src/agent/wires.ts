@@ -150,7 +150,7 @@ export interface WireSetOptions {
   readonly log: Log;
   readonly onChange: () => void;
   /** A peer has said something. */
-  readonly onTold: (from: IncarnationId, utterance: Utterance) => void;
+  readonly onTold: (from: IncarnationId, utterance: Utterance, at: Instant) => void;
 }
 
 /** What the wire of one link is to know of VIPs. */

@@ -54,11 +54,11 @@ function endOfPredecessor(state: ElectionState, vip: Vip, now: Instant): Instant
   const last = state.lastClaimants.get(vip);
   const peer = last === undefined ? undefined : state.view.get(last);
   // Of what the agent before us answered we know nothing but that it has stopped.
-  if (state.wanted.get(vip)?.from === state.self.node) return now;
-  if (peer === undefined) return NEVER;
+  if (peer === undefined || state.wanted.get(vip)?.from === state.self.node) return now;
+  const release = state.released.get(peer.identity)?.get(vip);
+  if (release !== undefined) return release.at;
   // Dead for longer than anybody remembers a request, or for as long as we have claimed.
-  if (standing(state.verdicts, peer) === 'dead') return NEVER;
-  return state.released.get(peer.identity)?.get(vip)?.at ?? now;
+  return standing(state.verdicts, peer) === 'dead' ? NEVER : now;
 }
 
 /** The nodes whose claim on the VIP still stands: all that are not dead beyond doubt. */

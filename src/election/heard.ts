@@ -1,4 +1,4 @@
-import { add, type Instant } from '../instant.ts';
+import type { Instant } from '../instant.ts';
 import type { IncarnationId, Utterance, Vip } from '../model.ts';
 import { asksForSuccessors } from './authority.ts';
 import { activated } from './barrier.ts';
@@ -9,21 +9,21 @@ import { type ElectionState, stamp } from './state.ts';
 export function heard(
   state: ElectionState,
   from: IncarnationId,
-  utterance: Utterance,
+  { utterance, at }: { readonly utterance: Utterance; readonly at: Instant },
   now: Instant,
 ): ElectionState {
   switch (utterance.kind) {
     case 'fence':
       return { ...state, selfFenced: new Set(state.selfFenced).add(from) };
     case 'release': {
-      const { upTo, ageMs } = utterance;
+      const { upTo } = utterance;
       const peer = [...state.view.values()].find(({ identity }) => identity === from);
       const session = peer?.claims?.session;
       const vips = new Map(state.released.get(from));
       for (const vip of utterance.vips) {
         const before = vips.get(vip);
         if (before?.session === session && before !== undefined && before.upTo >= upTo) continue;
-        vips.set(vip, { upTo, at: add(now, -ageMs), session });
+        vips.set(vip, { upTo, at, session });
       }
       return activated({ ...state, released: new Map(state.released).set(from, vips) }, now);
     }

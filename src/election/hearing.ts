@@ -172,53 +172,69 @@ export function silenceOf(
   if (report === undefined || suspectSince !== undefined) return NO_SILENCE;
   const suspects = new Set<IncarnationId>();
   const silenced = new Set<IncarnationId>();
+  const live = liveCount(state);
   for (const [node, peer] of state.view) {
     if (standing(state.verdicts, peer) === 'dead' || peer.beat === DELETED) continue;
     const id = peer.identity;
     const heard = heardOf(report, node, id);
     if (heard.length === 0 || !heard.every((each) => isSilent(each, state.timing))) continue;
     // A node that hears nobody blames itself, and says so of nobody else.
-    if (!heard.some((each) => hearsOthers(state, each))) continue;
+    if (!heard.some((each) => hearsOthers(state, each, live))) continue;
     suspects.add(id);
-    if (isAgreed(state, report, peer, heard, now)) silenced.add(id);
+    if (isAgreed(state, report, { peer, heard, live }, now)) silenced.add(id);
   }
   return suspects.size + silenced.size === 0 ? NO_SILENCE : { suspects, silenced };
+}
+
+/** Incarnations that live as far as the Leases say, this one and suspects included. */
+function liveCount({ view, verdicts }: ElectionState): number {
+  const peers = [...view.values()];
+  return (
+    1 + peers.filter((peer) => standing(verdicts, peer) !== 'dead' && claimsCount(peer)).length
+  );
 }
 
 /** Whether so many agree on the silence that it may be acted on (design 4.4.1). */
 function isAgreed(
   state: ElectionState,
   report: WitnessReport,
-  suspect: Peer,
-  heard: readonly Heard[],
+  { peer: suspect, heard, live }: { peer: Peer; heard: readonly Heard[]; live: number },
   now: Instant,
 ): boolean {
-  let live = 1;
-  let votes = 1;
-  for (const [node, peer] of state.view) {
-    if (standing(state.verdicts, peer) === 'dead' || !claimsCount(peer)) continue;
-    live += 1;
-    const beat = audible(report, node, peer.identity, state.timing);
-    if (beat === undefined || peer === suspect) continue;
-    const { suspects, fences } = beat;
-    if (suspects.includes(suspect.identity) || fences.includes(suspect.identity)) votes += 1;
+  if (live < QUORUM_OF_TWO_FROM) {
+    // Two are left. This one may be the deaf or the cut-off one: it has to prove that it is neither.
+    const inContact = now - state.provenAt <= contactGap(state.timing);
+    return inContact && heard.some((each) => hasForeign(each, state.timing));
   }
-  if (live >= QUORUM_OF_TWO_FROM) return votes >= 2;
-  // Two are left. This one may be the deaf or the cut-off one: it has to prove that it is neither.
-  const inContact = now - state.provenAt <= contactGap(state.timing);
-  return inContact && heard.some((each) => hasForeign(each, state.timing));
+  for (const [node, peer] of state.view) {
+    if (peer === suspect || standing(state.verdicts, peer) === 'dead' || !claimsCount(peer))
+      continue;
+    // A voice that was away itself says nothing about who was away with it.
+    if (!heard.some((each) => wasHeardThroughout(state, each, node))) continue;
+    const beat = audible(report, node, peer.identity, state.timing);
+    if (beat === undefined) continue;
+    const { suspects, fences } = beat;
+    if (suspects.includes(suspect.identity) || fences.includes(suspect.identity)) return true;
+  }
+  return false;
+}
+
+/** Whether a peer has been audible on the link ever since the silent one was heard there last. */
+function wasHeardThroughout(
+  { audibleSince }: ElectionState,
+  { name, hearing }: Heard,
+  node: NodeName,
+): boolean {
+  return (audibleSince.get(`${name}/${node}`) ?? FOREVER) <= hearing.heardAt;
 }
 
 /**
  * Whether our own ears have worked on a link since a peer was heard there last: somebody else was heard all
  * along. When the witness comes back after a gap, the first to be heard proves nothing about the others.
  */
-function hearsOthers({ audibleSince, timing }: ElectionState, silent: Heard): boolean {
-  if (hasForeign(silent, timing)) return true;
-  const { name, link, hearing } = silent;
-  return [...link.peers.keys()].some(
-    (node) => (audibleSince.get(`${name}/${node}`) ?? FOREVER) <= hearing.heardAt,
-  );
+function hearsOthers(state: ElectionState, silent: Heard, live: number): boolean {
+  if (live < QUORUM_OF_TWO_FROM && hasForeign(silent, state.timing)) return true;
+  return [...silent.link.peers.keys()].some((node) => wasHeardThroughout(state, silent, node));
 }
 
 /** Whether anything else came in on the link since the peer was heard there last. */

@@ -115,6 +115,8 @@ export interface HeardNow {
 export interface Told {
   readonly kind: 'told';
   readonly from: IncarnationId;
+  /** When it was heard, in the order of the link: requests that came before it were handled before. */
+  readonly at: Instant;
   readonly utterance: Utterance;
 }
 

@@ -28,7 +28,7 @@ export interface WireOptions {
   /** Something of `status` has changed; what, is to be read there. */
   readonly onChange: () => void;
   /** A peer has said something on this link. */
-  readonly onTold: (from: IncarnationId, utterance: Utterance) => void;
+  readonly onTold: (from: IncarnationId, utterance: Utterance, at: Instant) => void;
 }
 
 /** What the agent may rely on about the wire of one link. */
@@ -208,7 +208,7 @@ function startWire(
       sendTable(wire, orders);
       sendPermit(wire, orders);
     }
-    if (message.kind === 'told') onTold(message.from, message.utterance);
+    if (message.kind === 'told') onTold(message.from, message.utterance, message.at);
     if (changed) onChange();
   };
   const end = (exit: WireExit) => {

@@ -17,6 +17,8 @@ import { fence, type Gate, isFenced, permit, selfFenceAt, settle } from './gate.
 import type { FromWire, Grant, WitnessSettings } from './messages.ts';
 import { type Mouth, openMouth, setContent, speak, speakAt, utter } from './mouth.ts';
 
+/** That nothing at all is heard is told so often. */
+const QUIET_MS = 200;
 /** After so many beats of one peer that answer us, nothing has happened during a gap of ours. */
 const SETTLING_BEATS = 2;
 /** A wire that was not woken for so long has stalled: frames may wait in its socket. */
@@ -38,7 +40,7 @@ export interface Witness {
   /** Nobody is called silent before. */
   judgesAt: Instant;
   /** What the newest pong told of. */
-  told: { readonly beats: number; readonly foreignAt: Instant };
+  told: { readonly beats: number; readonly foreignAt: Instant; readonly asOf: Instant };
 }
 
 /** What to send, in this order, and what to tell the agent. */
@@ -67,7 +69,7 @@ export function openWitness(
     settling: { since: null, beats: new Map() },
     wokeAt: now,
     judgesAt: now,
-    told: { beats: -1, foreignAt: NEVER },
+    told: { beats: -1, foreignAt: NEVER, asOf: now },
   };
 }
 
@@ -95,7 +97,7 @@ export function heard(witness: Witness, message: WitnessMessage, now: Instant): 
   const report: FromWire[] = [];
   if (message.kind === 'beat') report.push(...heedFences(witness, message, now));
   if (result.kind === 'told') {
-    report.push({ kind: 'told', from: message.sender, utterance: result.utterance });
+    report.push({ kind: 'told', from: message.sender, at: now, utterance: result.utterance });
   }
   if (result.kind === 'beat') {
     if (message.kind === 'beat') settleByEcho(witness, result.node, message);
@@ -128,8 +130,10 @@ export function wakeAt({ ear, mouth, gate, wokeAt, judgesAt }: Witness): Instant
 /** All that was heard, if there was anything since the last call: for the pong. */
 export function takeNews(witness: Witness): LinkHearing | undefined {
   const { ear, told } = witness;
-  if (told.beats === ear.beats && told.foreignAt === ear.foreignAt) return undefined;
-  witness.told = { beats: ear.beats, foreignAt: ear.foreignAt };
+  const { asOf, beats, foreignAt } = ear;
+  const isNews = told.beats !== beats || told.foreignAt !== foreignAt;
+  if (!isNews && asOf < add(told.asOf, QUIET_MS)) return undefined;
+  witness.told = { beats, foreignAt, asOf };
   return hearingOf(ear);
 }
 

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { ControlPlane } from './control-plane.ts';
+import type { Limits } from './limits.ts';
 import { LabProcess, type Reach } from './process.ts';
 import { childrenOf } from './process-tree.ts';
 import type { Node } from './types.ts';
@@ -71,16 +72,42 @@ export class Daemon {
   }
 }
 
-/** Starts the agent of a node under the ServiceAccount `leasehold-agent`. */
+/** How an agent is started, where it is not as usual. */
+export interface AgentLaunch {
+  readonly flags?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** Path of a kubeconfig; that of the ServiceAccount `leasehold-agent` if not given. */
+  readonly kubeconfig?: string;
+  /** What it and its wires may have together. */
+  readonly limits?: Limits | undefined;
+  /** Path of another `bin/leasehold`. */
+  readonly program?: string;
+  /** The node that it takes itself for; the one it runs on if not given. */
+  readonly nodeName?: string;
+}
+
+/** Starts the agent of a node, under the ServiceAccount `leasehold-agent` unless told otherwise. */
 export async function startAgent(
   node: Node,
   controlPlane: ControlPlane,
-  extra: readonly string[],
+  launch: AgentLaunch = {},
 ): Promise<Daemon> {
-  const config = await controlPlane.serviceAccountKubeconfig(installNamespace, 'leasehold-agent');
-  const args = ['agent', '--node-name', node.name, ...common(config), ...extra];
-  const log = join(controlPlane.folder, `${node.name}-agent.log`);
-  return new Daemon(node.name, new LabProcess({ netns: node.netns, program, args, log }));
+  const { flags = [], env = {}, nodeName = node.name } = launch;
+  const config =
+    launch.kubeconfig ??
+    (await controlPlane.serviceAccountKubeconfig(installNamespace, 'leasehold-agent'));
+  const args = ['agent', '--node-name', nodeName, ...common(config), ...flags];
+  const log = join(controlPlane.folder, `${agentLogName(node, nodeName)}.log`);
+  const started = { netns: node.netns, program: launch.program ?? program, args, log, env };
+  const agent = new LabProcess(started);
+  // At once: what it has taken before counts for nobody.
+  launch.limits?.add(agent.pid);
+  return new Daemon(node.name, agent);
+}
+
+/** An impostor's log is its own. */
+function agentLogName(node: Node, nodeName: string): string {
+  return nodeName === node.name ? `${node.name}-agent` : `${node.netns}-as-${nodeName}-agent`;
 }
 
 /** Starts the controller beside the API server under the ServiceAccount `leasehold-controller`. */

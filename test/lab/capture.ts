@@ -31,6 +31,8 @@ export interface CaptureOptions {
   readonly filter: string;
   /** Keeps the raw stream, for `printPcap`. */
   readonly file?: string | undefined;
+  /** How much of each frame is kept; 256 bytes if not given. */
+  readonly snapshotBytes?: number | undefined;
 }
 
 export interface Capture {
@@ -62,7 +64,12 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
   const filter = `inbound and (${options.filter})`;
   const child = inNamespace(netns, [
     ...['tcpdump', '-i', 'any', '-y', 'LINUX_SLL2', '-Z', 'root', '-n', '-U', '-w', '-'],
-    ...['--immediate-mode', '--time-stamp-precision=nano', '-s', String(SNAPSHOT_BYTES)],
+    ...[
+      '--immediate-mode',
+      '--time-stamp-precision=nano',
+      '-s',
+      String(options.snapshotBytes ?? SNAPSHOT_BYTES),
+    ],
     ...['-B', String(KERNEL_BUFFER_KIB), filter],
   ]);
   const words = collectText(child.stderr);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { apiAddress, apiPort, serviceNetworks } from './addressing.ts';
 import { type Api, apiOver } from './api.ts';
 import { asset, type Program } from './assets.ts';
+import { writeCertificate } from './certificate.ts';
 import { kubeconfig } from './kubeconfig.ts';
 import { LabProcess } from './process.ts';
 import type { Registry } from './registry.ts';
@@ -133,14 +134,29 @@ export class ControlPlane {
     return made;
   }
 
-  async #requestToken(namespace: string, name: string, path: string): Promise<string> {
+  /**
+   * Writes a kubeconfig with a new token of a ServiceAccount for an API server at `port`. With the
+   * name of a Secret the token ends when that is deleted.
+   */
+  async writeAccountKubeconfig(
+    path: string,
+    account: { readonly namespace: string; readonly name: string; readonly secret?: string },
+    port = apiPort,
+  ): Promise<void> {
+    const { namespace, name, secret } = account;
+    const bound = { apiVersion: 'v1', kind: 'Secret', name: secret };
     const answer = await this.api.request(
       'POST',
       `/api/v1/namespaces/${namespace}/serviceaccounts/${name}/token`,
-      { spec: { expirationSeconds: 86_400 } },
+      { spec: { expirationSeconds: 86_400, ...(secret && { boundObjectRef: bound }) } },
     );
-    const text = kubeconfig(this.server, this.#read('ca.crt'), tokenIn(answer));
+    const server = `https://${apiAddress}:${port}`;
+    const text = kubeconfig(server, this.#read('ca.crt'), tokenIn(answer));
     writeFileSync(path, text, { mode: 0o600 });
+  }
+
+  async #requestToken(namespace: string, name: string, path: string): Promise<string> {
+    await this.writeAccountKubeconfig(path, { namespace, name });
     return path;
   }
 
@@ -154,17 +170,11 @@ export class ControlPlane {
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const pem = privateKey.export({ type: 'sec1', format: 'pem' });
     writeFileSync(this.#path('tokens.key'), pem, { mode: 0o600 });
-    // One certificate that vouches for itself: the lab needs no authority beside it.
-    const names = [
+    await writeCertificate(this.folder, [
       `IP:${apiAddress}`,
       'IP:127.0.0.1',
       'IP:10.96.0.1',
       'DNS:kubernetes.default.svc',
-    ];
-    await run('openssl', [
-      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'],
-      ...['-days', '30', '-subj', '/CN=leasehold-lab', '-addext', `subjectAltName=${names.join()}`],
-      ...['-keyout', this.#path('server.key'), '-out', this.#path('ca.crt')],
     ]);
     for (const { name, token } of tokens) {
       const text = kubeconfig(this.server, this.#read('ca.crt'), token);

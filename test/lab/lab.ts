@@ -1,11 +1,18 @@
 import { join } from 'node:path';
 import * as addressing from './addressing.ts';
-import { type Daemon, installNamespace, startAgent, startController } from './agents.ts';
+import {
+  type AgentLaunch,
+  type Daemon,
+  installNamespace,
+  startAgent,
+  startController,
+} from './agents.ts';
 import type { KubeObject } from './api.ts';
 import { startBackends } from './backends.ts';
 import { ControlPlane } from './control-plane.ts';
 import { Faults } from './faults.ts';
 import { kubeProxyReady, nodeObject, nodeStatus, startKubeProxy } from './kube-proxy.ts';
+import { Limits } from './limits.ts';
 import { buildNetwork, type Network } from './network.ts';
 import { Registry, sweep } from './registry.ts';
 import { type ServiceSpec, serviceObjects } from './service.ts';
@@ -139,11 +146,24 @@ export class Lab implements AsyncDisposable {
 
   /** Starts the agent of a node, with more flags if needed; it needs `install()` first. */
   agent(node: Node, ...flags: readonly string[]): Promise<Daemon> {
-    return startAgent(node, this.controlPlane, flags);
+    return startAgent(node, this.controlPlane, { flags });
+  }
+
+  /** Starts the agent of a node in an unusual way. */
+  launchAgent(node: Node, launch: AgentLaunch): Promise<Daemon> {
+    return startAgent(node, this.controlPlane, launch);
   }
 
   controller(...flags: readonly string[]): Promise<Daemon> {
     return startController(this.controlPlane, flags);
+  }
+
+  /** A control group for programs of the lab; it goes with the lab. */
+  limits(name: string, memoryBytes: number): Limits {
+    const limits = new Limits(`${this.id}-${name}`, memoryBytes, (path) =>
+      this.#registry.controlGroup(path),
+    );
+    return limits;
   }
 
   /** Plugs a crashed node in again and starts its kube-proxy; its agent is started by `agent`. */

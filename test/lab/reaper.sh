@@ -11,6 +11,7 @@ state=$1
 [[ -e $state ]] || exit 0
 
 mapfile -t spaces < <(sed -n 's/^netns //p' "$state")
+mapfile -t groups < <(sed -n 's/^cgroup //p' "$state")
 mapfile -t folders < <(sed -n 's/^folder //p' "$state")
 
 # Everything a lab starts lives in one of its namespaces. A few rounds, because a process may have
@@ -27,6 +28,14 @@ done
 failed=0
 for space in "${spaces[@]}"; do
   [[ ! -e /run/netns/$space ]] || ip netns del "$space" || failed=1
+done
+for group in "${groups[@]}"; do
+  # The processes were killed a moment ago.
+  for _ in 1 2 3 4 5 6 7 8 9 10; do
+    [[ ! -d $group ]] || rmdir "$group" 2>/dev/null || { sleep 0.05 && continue; }
+    break
+  done
+  [[ ! -d $group ]] || failed=1
 done
 for folder in "${folders[@]}"; do rm -rf -- "$folder" || failed=1; done
 ((failed)) || rm -f -- "$state"

@@ -43,6 +43,11 @@ export class Registry {
     appendFileSync(this.#state, `folder ${path}\n`);
   }
 
+  /** Records a control group; to be called before it is made. */
+  controlGroup(path: string): void {
+    appendFileSync(this.#state, `cgroup ${path}\n`);
+  }
+
   /** Has everything removed; rejects with the reaper's words if something would not go. */
   async close(): Promise<void> {
     this.#reaper.ref();

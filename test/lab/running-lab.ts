@@ -1,4 +1,9 @@
-import { type Daemon, installNamespace } from './agents.ts';
+import { randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type AgentLaunch, type Daemon, installNamespace } from './agents.ts';
+import type { KubeObject } from './api.ts';
 import { type Lab, type LabOptions, startLab } from './lab.ts';
 import { run } from './run.ts';
 import type { Node } from './types.ts';
@@ -7,10 +12,19 @@ import { until } from './until.ts';
 /** What the pool of a running lab offers: no host of the lab has an address there. */
 export const POOL = '192.0.2.120-192.0.2.180';
 
+/** Whether the agents talk to each other on the segment too. */
+export type Protection = 'leases alone' | 'with witness';
+
+/** How the agent of a node is to be started, beyond the flags that all have. */
+export type Launcher = (lab: Lab, node: Node) => Promise<AgentLaunch> | AgentLaunch;
+
 export interface RunningLabOptions extends LabOptions {
   readonly pool?: string;
   /** More flags for every agent. */
   readonly agentFlags?: readonly string[];
+  /** `leases alone` if not given. */
+  readonly protection?: Protection;
+  readonly launch?: Launcher;
   /** What is to happen when the controller runs and the agents do not yet. */
   readonly beforeAgents?: (lab: Lab) => Promise<void>;
 }
@@ -19,13 +33,22 @@ export interface RunningLabOptions extends LabOptions {
 export class RunningLab implements AsyncDisposable {
   readonly lab: Lab;
   readonly controller: Daemon;
+  readonly protection: Protection;
+  /** The range of its pool. */
+  readonly pool: string;
   readonly #agents = new Map<string, Daemon>();
   readonly #flags: readonly string[];
+  readonly #launch: Launcher;
 
-  constructor(lab: Lab, controller: Daemon, flags: readonly string[]) {
+  constructor(lab: Lab, controller: Daemon, options: RunningLabOptions) {
+    const { protection = 'leases alone' } = options;
     this.lab = lab;
     this.controller = controller;
-    this.#flags = flags;
+    this.protection = protection;
+    this.pool = options.pool ?? POOL;
+    this.#launch = options.launch ?? (() => ({}));
+    const witness = protection === 'with witness' ? ['--witness-key-file', witnessKey(lab)] : [];
+    this.#flags = [...witness, ...(options.agentFlags ?? [])];
   }
 
   agent(node: Node): Daemon {
@@ -36,10 +59,36 @@ export class RunningLab implements AsyncDisposable {
 
   /** Starts the agent of the node (again) and waits until it is a member of the election. */
   async startAgent(node: Node): Promise<Daemon> {
-    const agent = await this.lab.agent(node, ...this.#flags);
-    this.#agents.set(node.name, agent);
+    const agent = await this.startWaiting(node);
     await this.joined(node);
     return agent;
+  }
+
+  /** Starts an agent without waiting for it; one that runs there already keeps it waiting. */
+  async startWaiting(node: Node, more: AgentLaunch = {}): Promise<Daemon> {
+    const agent = await this.startBeside(node, more);
+    this.#agents.set(node.name, agent);
+    return agent;
+  }
+
+  /** Starts one more agent, which `agent(node)` does not become. */
+  async startBeside(node: Node, more: AgentLaunch = {}): Promise<Daemon> {
+    const launch = { ...(await this.#launch(this.lab, node)), ...more };
+    const flags = [...this.#flags, ...(launch.flags ?? [])];
+    return this.lab.launchAgent(node, { ...launch, flags });
+  }
+
+  /** Puts another agent into the place of a node's, the new one beside the old: no VIP moves. */
+  async replaceAgent(node: Node, more: AgentLaunch = {}): Promise<void> {
+    const old = this.agent(node);
+    const told = 'another agent runs on this node: waiting until it has ended';
+    const next = await this.startWaiting(node, more);
+    await next.logged(told, ({ msg }) => msg === told);
+    // A kubelet looks whether the new one is ready 3 s after its start at the earliest.
+    await until(`the new agent of ${node.name} is ready`, () => next.wires().length > 0);
+    await sleep(1500);
+    await old.process.stop('SIGTERM');
+    await this.joined(node);
   }
 
   async joined(node: Node): Promise<void> {
@@ -125,10 +174,8 @@ export async function startRunningLab(options: RunningLabOptions = {}): Promise<
   const lab = await startLab(options);
   try {
     await lab.install();
-    const running = new RunningLab(lab, await lab.controller(), options.agentFlags ?? []);
-    const spec = { addresses: [options.pool ?? POOL] };
-    await lab.apply({ ...resource('IPAddressPool'), spec });
-    await lab.apply({ ...resource('L2Advertisement'), spec: {} });
+    const running = new RunningLab(lab, await lab.controller(), options);
+    for (const object of labObjects(running.pool)) await lab.apply(object);
     await options.beforeAgents?.(lab);
     await Promise.all(lab.nodes.map((node) => running.startAgent(node)));
     return running;
@@ -138,7 +185,22 @@ export async function startRunningLab(options: RunningLabOptions = {}): Promise<
   }
 }
 
-function resource(kind: string) {
+/** Path of the lab's witness key, made at the first call. */
+function witnessKey(lab: Lab): string {
+  const path = join(lab.controlPlane.folder, 'witness.key');
+  writeFileSync(path, randomBytes(32), { mode: 0o600 });
+  return path;
+}
+
+/** The pool of a running lab, and the advertisement of all of it. */
+export function labObjects(pool: string): [KubeObject, KubeObject] {
+  return [
+    { ...resource('IPAddressPool'), spec: { addresses: [pool] } },
+    { ...resource('L2Advertisement'), spec: {} },
+  ];
+}
+
+function resource(kind: string): KubeObject {
   const metadata = { name: 'lab', namespace: installNamespace };
   return { apiVersion: 'leasehold.dev/v1alpha1', kind, metadata };
 }

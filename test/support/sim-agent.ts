@@ -94,7 +94,8 @@ export class SimAgent {
       onAnswering: () => journal.stirred(),
       inAgent: (ms, run) => this.#on(ms, run),
       onChange: () => this.raise(),
-      onTold: (from, utterance) => this.#apply(heard(this.state, from, utterance, this.#now())),
+      onTold: (from, utterance, at) =>
+        this.#apply(heard(this.state, from, { utterance, at }, this.#now())),
     });
     this.#permittedAt = this.#now();
     this.#tick();

@@ -107,7 +107,7 @@ export class HandNode {
 
   /** The node says something on the segment. */
   hear(from: string, utterance: Utterance): void {
-    this.state = heard(this.state, from, utterance, this.at());
+    this.state = heard(this.state, from, { utterance, at: this.at() }, this.at());
   }
 
   /** Lets time pass with an API server that answers at once. */

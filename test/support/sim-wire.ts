@@ -44,7 +44,7 @@ export interface WireDeps {
   readonly inAgent: (ms: number, run: () => void) => void;
   /** The agent has to look at what the wire has told. */
   readonly onChange: () => void;
-  readonly onTold: (from: IncarnationId, utterance: Utterance) => void;
+  readonly onTold: (from: IncarnationId, utterance: Utterance, at: Instant) => void;
 }
 
 /** The wire of a simulated node, behind a channel that keeps its order: the production gate and witness. */
@@ -221,7 +221,7 @@ export class SimWire {
     this.#deps.inAgent(this.#toAgentAt - this.#deps.queue.now, () => {
       const changed = note(this.#facts, message, this.#now());
       if (message.kind === 'ack') this.#held = mayAnswer(this.#facts.tables);
-      if (message.kind === 'told') this.#deps.onTold(message.from, message.utterance);
+      if (message.kind === 'told') this.#deps.onTold(message.from, message.utterance, message.at);
       if (changed) this.#deps.onChange();
     });
   }

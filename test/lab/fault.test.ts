@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { breaches, type FaultResult, generous, unsafe } from './fault.ts';
+import { FAULT_LABS } from './fault-labs.ts';
+import { garbler } from './proxy/garble.ts';
+
+const GOOD: FaultResult = {
+  case: 'kill',
+  number: 3,
+  protection: 'with witness',
+  owner: 'n1',
+  successor: 'n2',
+  longestUnansweredMs: 400,
+  othersUnansweredMs: 20,
+  backMs: 0,
+  moves: 1,
+  otherMoves: 0,
+  doubled: 0,
+  stale: 0,
+  udpSent: 500,
+  udpLost: 0,
+  wrong: [],
+  complaints: [],
+  timeline: [],
+};
+const BOUNDS = { unansweredMs: 900, othersUnansweredMs: 60, moves: 1, otherMoves: 0, udpLost: 0 };
+
+test('a result within all bounds has no breach', () => {
+  assert.deepEqual(breaches(GOOD, BOUNDS), []);
+});
+
+test('doubled and stale answers are breaches whatever the bounds', () => {
+  assert.equal(breaches({ ...GOOD, doubled: 1 }, {}).length, 1);
+  assert.equal(breaches({ ...GOOD, stale: 1 }, {}).length, 1);
+});
+
+test('what is beyond a bound, and what could not be measured, is a breach', () => {
+  for (const bad of [
+    { longestUnansweredMs: 901 },
+    { longestUnansweredMs: Number.NaN },
+    { othersUnansweredMs: 61 },
+    { moves: 2 },
+    { otherMoves: 1 },
+    { udpLost: 1 },
+    { wrong: ['something else'] },
+  ]) {
+    assert.equal(breaches({ ...GOOD, ...bad }, BOUNDS).length, 1, JSON.stringify(bad));
+  }
+});
+
+test('a busy machine excuses everything but doubled and stale answers', () => {
+  for (const bad of [{ longestUnansweredMs: 9000 }, { moves: 2 }, { udpLost: 1 }]) {
+    assert.deepEqual(unsafe({ ...GOOD, ...bad }), []);
+  }
+  for (const bad of [{ doubled: 1 }, { stale: 1 }])
+    assert.equal(unsafe({ ...GOOD, ...bad }).length, 1);
+});
+
+test('generous bounds give more time: 0.5 s where nothing is to be taken over, else 1.5 s', () => {
+  const { unansweredMs, othersUnansweredMs, ...rest } = generous(BOUNDS);
+  assert.deepEqual([unansweredMs, othersUnansweredMs], [2700, 500]);
+  assert.deepEqual(rest, { moves: 1, otherMoves: 0, udpLost: 0 });
+  assert.deepEqual(generous({ unansweredMs: 200, backMs: 6000 }), {
+    unansweredMs: 1500,
+    backMs: 18_000,
+  });
+});
+
+test('no two cases have one name', () => {
+  const names = FAULT_LABS.flatMap(({ cases }) => cases.map(({ name }) => name));
+  assert.deepEqual(names, [...new Set(names)]);
+});
+
+test('a garbled watch loses no line until it ends with 410', () => {
+  const garble = garbler();
+  const sent = Array.from({ length: 21 }, (_, index) => `{"line":${index}}`);
+  const got = sent.flatMap((line) => garble(line, 'garbled-watches').lines);
+  for (const line of sent.slice(0, 19)) assert(got.includes(line), line);
+  assert.match(got.at(-1) ?? '', /"code":410/);
+});

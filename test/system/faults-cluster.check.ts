@@ -1,0 +1,4 @@
+import { testFaults } from '../lab/fault-suite.ts';
+import { PROTECTION } from '../lab/protection.ts';
+
+testFaults('cluster', PROTECTION);
