@@ -53,7 +53,9 @@ export function choose(state: ElectionState, input: ChoiceInput, now: Instant): 
   const around = { demand, me, speakers, rivals, report, failbacks: back.moves };
   const { keep, leaving, moves } = kept(state, around, now);
   const choice = { wanted: keep, leaving, ring, moves, failbackAt: back.at };
-  const isMoving = [...leaving.values()].some(({ since }) => now - since < LOOK_FOR_MS);
+  const isMoving = [...leaving.values()].some(
+    ({ since, claimedSince = since }) => now - claimedSince < LOOK_FOR_MS,
+  );
   const wakeAt = isMoving ? add(now, LOOK_MS) : back.at;
   if (me === undefined || state.draining) return { ...choice, wakeAt };
   const claims = keep.size + rivals.size + claimsOfLost(state);

@@ -333,7 +333,13 @@ const RULES: readonly Ablation[] = [
     seeds: 10,
     plan: { nodes: 5, moves: 'theirs', witness: 'on' },
     faults: ['node is deaf', 'one does not hear another'],
-    patches: [{ file: HEARING, find: 'return votes >= 2;', put: 'return votes >= 1;' }],
+    patches: [
+      {
+        file: HEARING,
+        find: '  return false;\n}\n\n/** Whether a peer has been audible on the link',
+        put: '  return true;\n}\n\n/** Whether a peer has been audible on the link',
+      },
+    ],
   },
   {
     rule: '4.4.1: a node that hears nobody blames itself',
@@ -343,7 +349,7 @@ const RULES: readonly Ablation[] = [
     patches: [
       {
         file: HEARING,
-        find: '    if (!heard.some((each) => hearsOthers(state, each))) continue;\n',
+        find: '    if (!heard.some((each) => hearsOthers(state, each, live))) continue;\n',
         put: '',
       },
     ],

@@ -13,9 +13,9 @@ export function cataloguePage(results: readonly FaultResult[], made: string): st
   return `# The fault catalogue
 
 What is done to Leasehold in the lab, and what may come of it. Each case is an entry in
-\`test/lab/cases/\`; \`scripts/test\` makes each that is met once, with the witness and with generous
-bounds for times (\`test/system/faults-*.test.ts\`), and \`npm run faults -- --case NAME\` makes series
-of it and judges by the bounds below. This page is written by
+\`test/lab/cases/\`. \`npm run faults:check\` makes each that is met once, with the witness and with
+generous bounds for times; \`scripts/test\` makes those of the lab *processes*. \`npm run faults -- --case NAME\`
+makes series of a case and judges by the bounds below. This page is written by
 \`npm run faults -- --read FILE --catalogue\`.
 
 Three nodes, profile standard. The judge reads every frame at every port of the switch. A client asks

@@ -139,9 +139,10 @@ export class SimAgent {
     const decision = decide(this.state, world, now);
     this.state = decision.state;
     this.#note(decision.active);
-    this.#obey(decision);
     this.#idle = world;
     this.#wakeAt = decision.wakeAt;
+    // Its last step, the permit, may find that this process stood still, which calls for another turn.
+    this.#obey(decision);
     this.#sleep();
     if (decision.fatal !== undefined) {
       this.#life = 'ending';
