@@ -3,6 +3,7 @@ import type { ElectionState } from '../election/state.ts';
 import { type Instant, NEVER } from '../instant.ts';
 import type { Clock } from '../sys/clock.ts';
 import type { Grant } from '../wire/messages.ts';
+import { wordsOf } from '../wire/mouth.ts';
 import type { ElectionLoop } from './election-loop.ts';
 import type { WireSet } from './wires.ts';
 
@@ -43,12 +44,6 @@ export function permitter(
       send();
     },
   };
-}
-
-/** What makes a beat news. */
-function wordsOf({ sender, leaving, fences, suspects, takeovers }: Beat): string {
-  const taken = takeovers.map(({ vip, epoch }) => `${vip} ${epoch}`);
-  return [sender, leaving, fences, suspects, taken].join(';');
 }
 
 function grantOf(state: ElectionState, beat: Beat | undefined, now: Instant): Grant {

@@ -99,6 +99,9 @@ export function contactGap(timing: Timing): number {
 }
 
 /** How long a peer may go unheard before it counts as silent, in ms. */
-export function silencePatience(timing: Timing): number {
-  return timing.silentBeats * timing.beatInterval + JITTER_MS;
+export function silencePatience({
+  silentBeats,
+  beatInterval,
+}: Pick<Timing, 'silentBeats' | 'beatInterval'>): number {
+  return silentBeats * beatInterval + JITTER_MS;
 }

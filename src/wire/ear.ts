@@ -1,11 +1,10 @@
+import { silencePatience } from '../election/timing.ts';
 import { add, FOREVER, type Instant, NEVER } from '../instant.ts';
 import type { Hearing, LinkHearing, NodeName, Utterance } from '../model.ts';
 import { incarnationParts } from '../witness/incarnation.ts';
 import type { Beat, Echo, Said, WitnessMessage } from '../witness/message.ts';
 import { accept, type ReplayGuard, type Stream } from '../witness/replay.ts';
 
-/** On top of the beats that may be missed: jitter of timers and queues. */
-const JITTER_MS = 25;
 /** A segment has 32 speakers and a few that come and go. */
 const MAX_PEERS = 128;
 /** Utterances remembered, to tell their copies from new ones. */
@@ -57,7 +56,7 @@ const NOTHING: Heard = { kind: 'nothing' };
 export function openEar(options: EarOptions, now: Instant): Ear {
   return {
     node: options.node,
-    silentMs: silenceMs(options),
+    silentMs: silencePatience({ ...options, beatInterval: options.beatMs }),
     contactMs: options.contactMs,
     startSeq: seqAt(now),
     guard: new Map(),
@@ -67,14 +66,6 @@ export function openEar(options: EarOptions, now: Instant): Ear {
     beats: 0,
     foreignAt: NEVER,
   };
-}
-
-/** How long a peer may be silent, in ms. */
-export function silenceMs({
-  beatMs,
-  silentBeats,
-}: Pick<EarOptions, 'beatMs' | 'silentBeats'>): number {
-  return beatMs * silentBeats + JITTER_MS;
 }
 
 /** The lowest sequence number of a message that is sent at `now`. */

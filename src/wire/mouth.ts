@@ -156,7 +156,14 @@ function isNews(before: BeatContent, after: BeatContent): boolean {
   return before !== after && wordsOf(before) !== wordsOf(after);
 }
 
-function wordsOf({ sender, leaving, fences, suspects, takeovers }: BeatContent): string {
+/** What makes a beat news: all but the ages. */
+export function wordsOf({
+  sender,
+  leaving,
+  fences,
+  suspects,
+  takeovers,
+}: Omit<BeatContent, 'contactAgeMs'>): string {
   const taken = takeovers.map(({ vip, epoch }) => `${vip} ${epoch}`);
   return [sender, String(leaving), fences.join(), suspects.join(), taken.join()].join(';');
 }

@@ -27,6 +27,7 @@ import { type ElectionState, initialState, stamp } from '../../src/election/stat
 import type { Timing } from '../../src/election/timing.ts';
 import { FOREVER, type Instant, NEVER } from '../../src/instant.ts';
 import type { Vip } from '../../src/model.ts';
+import { wordsOf } from '../../src/wire/mouth.ts';
 import type { SimApi } from './sim-api.ts';
 import type { SimJournal } from './sim-journal.ts';
 import { localTime, type SimNode, trueSpan } from './sim-node.ts';
@@ -314,10 +315,4 @@ export class SimAgent {
       else run();
     });
   }
-}
-
-/** What makes a beat news. */
-function wordsOf({ sender, leaving, fences, suspects, takeovers }: Beat): string {
-  const taken = takeovers.map(({ vip, epoch }) => `${vip} ${epoch}`);
-  return [sender, leaving, fences, suspects, taken].join(';');
 }
