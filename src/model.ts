@@ -143,15 +143,10 @@ export interface BeatContent {
 /** What is said on the segment once, at once. */
 export type Utterance =
   /**
-   * The sender has stopped answering for these, `ageMs` ago: whatever its claims lease said of them up to
-   * write number `upTo` of its incarnation is void.
+   * The sender has stopped answering for these: whatever its claims lease said of them up to write number
+   * `upTo` of its incarnation is void.
    */
-  | {
-      readonly kind: 'release';
-      readonly vips: readonly Vip[];
-      readonly upTo: number;
-      readonly ageMs: number;
-    }
+  | { readonly kind: 'release'; readonly vips: readonly Vip[]; readonly upTo: number }
   /** The sender's claims on these have passed their barrier but for the leaving claim of `to`. */
   | {
       readonly kind: 'ready';

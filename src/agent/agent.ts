@@ -222,7 +222,6 @@ function turn(deps: AgentDeps, options: AgentOptions, parts: Parts): Decision | 
       demand,
       links: serving,
       held: wires.held(),
-      tablesAt: wires.tablesAt(),
       suspectSince: wires.suspectSince(),
       witness: wires.report(),
     },

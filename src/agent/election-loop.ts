@@ -24,7 +24,6 @@ export interface TurnInput {
   readonly demand: Demand;
   readonly links: readonly PublishedLink[];
   readonly held: ReadonlySet<Vip>;
-  readonly tablesAt: Instant;
   readonly suspectSince: Instant | undefined;
   readonly witness: WitnessReport | undefined;
 }

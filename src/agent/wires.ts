@@ -102,12 +102,6 @@ export class WireSet {
     return new Set(wires.flatMap((wire) => [...wire.status().mayAnswer]));
   }
 
-  /** When the newest table came into force in the last of the wires. */
-  tablesAt(): Instant {
-    const times = [...this.#supervisors()].map((wire) => wire.status().tableAt);
-    return Math.max(NEVER, ...times) as Instant;
-  }
-
   /** The latest moment at which a wire became suspect, if one is. */
   suspectSince(): Instant | undefined {
     const moments = [...this.#supervisors()].map((wire) => wire.status().suspectSince ?? NEVER);

@@ -34,8 +34,6 @@ export interface World {
   readonly links: readonly PublishedLink[];
   /** VIPs that a wire of ours may still be answering for. */
   readonly held: ReadonlySet<Vip>;
-  /** When the newest table came into force in the last of the wires. */
-  readonly tablesAt: Instant;
   /** When a wire became suspect, if one is (I8). */
   readonly suspectSince: Instant | undefined;
   /** What the witness has told; undefined where it is off. */

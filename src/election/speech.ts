@@ -44,7 +44,7 @@ export function beatOf(
  */
 export function told(
   state: ElectionState,
-  wires: Pick<World, 'held' | 'tablesAt' | 'witness'>,
+  wires: Pick<World, 'held' | 'witness'>,
   now: Instant,
 ): { state: ElectionState; tell: readonly Utterance[] } {
   const tell: Utterance[] = [];
@@ -52,8 +52,7 @@ export function told(
     (vip) => !wires.held.has(vip) && !state.active.has(vip),
   );
   if (stopped.length > 0) {
-    const ageMs = Math.max(0, Math.round(now - wires.tablesAt));
-    tell.push({ kind: 'release', vips: stopped, upTo: state.write, ageMs });
+    tell.push({ kind: 'release', vips: stopped, upTo: state.write });
   }
   const stopping =
     stopped.length === 0 ? state.stopping : new Set(state.stopping).difference(new Set(stopped));

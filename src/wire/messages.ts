@@ -90,8 +90,6 @@ export interface Ready {
 export interface Ack {
   readonly kind: 'ack';
   readonly version: number;
-  /** When the table came into force. */
-  readonly at: Instant;
 }
 
 export interface Pong {

@@ -35,7 +35,6 @@ interface Saying {
   readonly sender: IncarnationId;
   readonly said: number;
   readonly utterance: Utterance;
-  readonly since: Instant;
   copies: number;
   dueAt: Instant;
 }
@@ -77,7 +76,7 @@ export function utter(mouth: Mouth, utterance: Utterance, now: Instant): void {
   if (sender === undefined) return;
   for (const part of inParts(utterance)) {
     const said = nextSeq(mouth, now);
-    mouth.sayings.push({ sender, said, utterance: part, since: now, copies: COPIES, dueAt: now });
+    mouth.sayings.push({ sender, said, utterance: part, copies: COPIES, dueAt: now });
   }
   if (mouth.sayings.length > MAX_SAYINGS)
     mouth.sayings.splice(0, mouth.sayings.length - MAX_SAYINGS);
@@ -139,8 +138,7 @@ function rotated<T>(items: readonly T[], turn: number): readonly T[] {
 }
 
 function copyOf(mouth: Mouth, saying: Saying, now: Instant): Said {
-  const { sender, said, since } = saying;
-  const utterance = aged(saying.utterance, now - since);
+  const { sender, said, utterance } = saying;
   saying.copies -= 1;
   saying.dueAt = add(now, utterance.kind === 'fence' ? FENCE_PAUSE_MS : COPY_PAUSE_MS);
   return { kind: 'said', sender, seq: nextSeq(mouth, now), said, utterance };
@@ -166,12 +164,6 @@ export function wordsOf({
 }: Omit<BeatContent, 'contactAgeMs'>): string {
   const taken = takeovers.map(({ vip, epoch }) => `${vip} ${epoch}`);
   return [sender, String(leaving), fences.join(), suspects.join(), taken.join()].join(';');
-}
-
-/** An age grows until it is told. */
-function aged(utterance: Utterance, ms: number): Utterance {
-  if (utterance.kind !== 'release') return utterance;
-  return { ...utterance, ageMs: utterance.ageMs + ms };
 }
 
 /** VIPs by the frameful. */

@@ -36,8 +36,6 @@ export interface WireStatus {
   readonly state: 'starting' | 'ready' | 'gone';
   readonly sentVersion: number;
   readonly ackedVersion: number;
-  /** When that version came into force. */
-  readonly tableAt: Instant;
   /**
    * Every VIP that the wire could be answering for; empty only when its process is known to have
    * ended.
@@ -241,7 +239,6 @@ function statusOf(
     state: running === undefined ? 'gone' : facts.readyAt !== undefined ? 'ready' : 'starting',
     sentVersion: past.version,
     ackedVersion: facts.tables.acked.version,
-    tableAt: facts.tableAt,
     mayAnswer: mayAnswer(facts.tables),
     suspectSince: facts.suspectSince,
     hearing: facts.hearing,

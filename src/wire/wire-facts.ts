@@ -1,4 +1,4 @@
-import { type Instant, NEVER } from '../instant.ts';
+import type { Instant } from '../instant.ts';
 import type { LinkHearing } from '../model.ts';
 import type { FromWire } from './messages.ts';
 import { acknowledged, NOTHING_SENT, type SentTables } from './sent-tables.ts';
@@ -7,8 +7,6 @@ import { acknowledged, NOTHING_SENT, type SentTables } from './sent-tables.ts';
 export interface WireFacts {
   readyAt: Instant | undefined;
   tables: SentTables;
-  /** When the newest acknowledged table came into force. */
-  tableAt: Instant;
   suspectSince: Instant | null;
   counters: Readonly<Record<string, number>>;
   hearing: LinkHearing | undefined;
@@ -21,7 +19,6 @@ export function noFacts(selfFenced: number): WireFacts {
   return {
     readyAt: undefined,
     tables: NOTHING_SENT,
-    tableAt: NEVER,
     suspectSince: null,
     counters: {},
     hearing: undefined,
@@ -39,7 +36,6 @@ export function note(facts: WireFacts, message: FromWire, now: Instant): boolean
       return true;
     case 'ack':
       facts.tables = acknowledged(facts.tables, message.version);
-      facts.tableAt = message.at;
       return true;
     case 'pong': {
       const changed = facts.suspectSince !== message.suspectSince;

@@ -82,7 +82,7 @@ function openWire(link: LinkName, clock: Clock, fail: (reason: string) => void) 
     switch (message.kind) {
       case 'table':
         answers.setTable(message);
-        say({ kind: 'ack', version: message.version, at: clock.now() });
+        say({ kind: 'ack', version: message.version });
         break;
       case 'permit':
         witness.permit(message);

@@ -105,9 +105,7 @@ function emitUtterance(utterance: Utterance, said: number, room: number): Uint8A
     case 'fence':
       return uint64(said);
     case 'release': {
-      // Rounded down: what was asked before somebody stopped is his to answer.
-      const age = ageOf(Math.floor(utterance.ageMs));
-      const head = concat([uint64(said), uint64(utterance.upTo), uint32(age)]);
+      const head = concat([uint64(said), uint64(utterance.upTo)]);
       return concat([head, emitVips(utterance.vips, room - head.length)]);
     }
     case 'ready': {
@@ -123,8 +121,7 @@ function readUtterance(cursor: Cursor, kind: Exclude<KindNumber, 1>): Utterance 
       return { kind: 'fence' };
     case KINDS.release: {
       const upTo = readUint64(cursor);
-      const ageMs = readUint(cursor, 4);
-      return { kind: 'release', vips: readVips(cursor), upTo, ageMs };
+      return { kind: 'release', vips: readVips(cursor), upTo };
     }
     case KINDS.ready: {
       const to = readIncarnation(cursor);

@@ -268,7 +268,7 @@ test('4.5: a RELEASE on the segment is a release at the barrier', () => {
   const { claimedAt } = segment.node.state;
   assert(claimedAt.has(VIP), 'nobody claims what leaves');
   assert.equal(owns(segment), false, 'a leaving claim blocks until it is released');
-  segment.node.hear('n2/b/1', { kind: 'release', vips: [VIP], upTo: peer?.write ?? 0, ageMs: 0 });
+  segment.node.hear('n2/b/1', { kind: 'release', vips: [VIP], upTo: peer?.write ?? 0 });
   assert(owns(segment), 'waits for more than the RELEASE');
 });
 
@@ -279,7 +279,7 @@ test('4.5: a claim written after a RELEASE blocks again', () => {
   const upTo = peer?.write ?? 0;
   peer?.claim(1, [VIP], [VIP]);
   segment.pass(50);
-  segment.node.hear('n2/b/1', { kind: 'release', vips: [VIP], upTo, ageMs: 0 });
+  segment.node.hear('n2/b/1', { kind: 'release', vips: [VIP], upTo });
   segment.pass(50);
   assert.equal(owns(segment), false);
 });

@@ -203,7 +203,6 @@ export class SimAgent {
       demand,
       links,
       held: wire.held(),
-      tablesAt: wire.tablesAt(),
       suspectSince: wire.suspectSince(),
       witness: wire.report(),
     };

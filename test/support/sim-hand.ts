@@ -54,7 +54,6 @@ export class HandNode {
       links: SIM_LINKS,
       held: new Set(held),
       suspectSince: undefined,
-      tablesAt: this.at(),
       witness,
     };
     const decision = decide(this.state, world, this.at());

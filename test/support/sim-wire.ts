@@ -86,11 +86,6 @@ export class SimWire {
     return this.#held;
   }
 
-  /** When the newest table came into force, as far as the agent knows. */
-  tablesAt(): Instant {
-    return this.#facts.tableAt;
-  }
-
   /** As far as the agent knows. */
   suspectSince(): Instant | undefined {
     return this.#facts.suspectSince ?? undefined;
@@ -122,7 +117,7 @@ export class SimWire {
       this.#table = vips;
       this.tableOf = id;
       this.#deps.onAnswering();
-      this.#toAgent({ kind: 'ack', version, at: this.#now() });
+      this.#toAgent({ kind: 'ack', version });
     });
   }
 

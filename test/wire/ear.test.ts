@@ -118,7 +118,7 @@ for (const { name, change, urgent } of CHANGES) {
 
 test('copies of an utterance are told once; the same words said again are told again', () => {
   const ear = hearingEar();
-  const release = { kind: 'release', vips: ['192.0.2.1'], upTo: 3, ageMs: 0 } as const;
+  const release = { kind: 'release', vips: ['192.0.2.1'], upTo: 3 } as const;
   assert.equal(listen(ear, saying(200, 200, release), at(200)).kind, 'told');
   assert.equal(listen(ear, saying(210, 200, release), at(210)).kind, 'nothing');
   assert.equal(listen(ear, saying(220, 220, release), at(220)).kind, 'told');
@@ -137,7 +137,7 @@ test('release and fence of a peer that may be a recording are told, ready is not
   assert.equal(listen(ear, saying(0, 1, ready), at(0)).kind, 'nothing');
   assert.equal(listen(ear, saying(10, 2, { kind: 'fence' }), at(10)).kind, 'told');
   assert.equal(
-    listen(ear, saying(20, 3, { kind: 'release', vips: [], upTo: 1, ageMs: 0 }), at(20)).kind,
+    listen(ear, saying(20, 3, { kind: 'release', vips: [], upTo: 1 }), at(20)).kind,
     'told',
   );
 });

@@ -67,7 +67,7 @@ test('what an agent said that has been silent for 1,060 ms is not said any more'
 
 test('numbers are the time in microseconds and always grow', () => {
   const mouth = speaking();
-  utter(mouth, { kind: 'release', vips: ['192.0.2.1'], upTo: 1, ageMs: 0 }, START);
+  utter(mouth, { kind: 'release', vips: ['192.0.2.1'], upTo: 1 }, START);
   const seqs = run(mouth, 300).map(({ message }) => message.seq);
   assert.deepEqual(
     seqs,
@@ -79,7 +79,7 @@ test('numbers are the time in microseconds and always grow', () => {
 
 test('an utterance is said three times 10 ms apart, at once, a fence 20 ms apart', () => {
   for (const [utterance, times] of [
-    [{ kind: 'release', vips: ['192.0.2.1'], upTo: 1, ageMs: 0 }, [0, 10, 20]],
+    [{ kind: 'release', vips: ['192.0.2.1'], upTo: 1 }, [0, 10, 20]],
     [{ kind: 'fence' }, [0, 20, 40]],
   ] as const) {
     const mouth = speaking();
@@ -94,19 +94,10 @@ test('an utterance is said three times 10 ms apart, at once, a fence 20 ms apart
   }
 });
 
-test('the age of a release grows with every copy', () => {
-  const mouth = speaking();
-  utter(mouth, { kind: 'release', vips: ['192.0.2.1'], upTo: 1, ageMs: 5 }, START);
-  const ages = run(mouth, 90).flatMap(({ message }) =>
-    message.kind === 'said' && message.utterance.kind === 'release' ? message.utterance.ageMs : [],
-  );
-  assert.deepEqual(ages, [5, 15, 25]);
-});
-
 test('3,000 releases are said by the frameful, none is lost', () => {
   const mouth = speaking();
   const vips = Array.from({ length: 3000 }, (_, i) => `192.0.${i >> 8}.${i & 255}`);
-  utter(mouth, { kind: 'release', vips, upTo: 1, ageMs: 0 }, START);
+  utter(mouth, { kind: 'release', vips, upTo: 1 }, START);
   const heard = new Set<string>();
   let frames = 0;
   for (const message of speak(mouth, nobody, START)) {

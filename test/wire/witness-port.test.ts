@@ -217,7 +217,7 @@ onSegment('silences and utterances reach the agent in time', async (lab, peer, t
   const ways: number[] = [];
   for (let i = 0; i < 20; i++) {
     const { toldAt } = await peer.command({
-      tell: { kind: 'release', vips: [VIP], upTo: i, ageMs: 0 },
+      tell: { kind: 'release', vips: [VIP], upTo: i },
     });
     await pause(40);
     const { told } = await lab.command({});

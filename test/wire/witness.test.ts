@@ -165,7 +165,7 @@ test('I8: a new gap starts the count again', () => {
 
 test('an utterance leaves in the same breath', () => {
   const witness = permitted();
-  const { say } = told(witness, { kind: 'release', vips: ['192.0.2.1'], upTo: 2, ageMs: 0 }, at(5));
+  const { say } = told(witness, { kind: 'release', vips: ['192.0.2.1'], upTo: 2 }, at(5));
   assert.equal(say.length, 1);
 });
 
@@ -183,7 +183,7 @@ test('a pong tells what was heard once, and that a witness is there even if nobo
 
 test('an utterance that comes after the deadline does not swallow the FENCE', () => {
   const witness = permitted();
-  const { say, report } = told(witness, { kind: 'release', vips: [], upTo: 2, ageMs: 0 }, at(1100));
+  const { say, report } = told(witness, { kind: 'release', vips: [], upTo: 2 }, at(1100));
   assert.deepEqual(report, [{ kind: 'self-fenced', incarnation: 7 }]);
   assert.deepEqual(
     say.map((message) => message.kind === 'said' && message.utterance.kind),

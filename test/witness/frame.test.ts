@@ -41,7 +41,7 @@ const beats: fc.Arbitrary<WitnessMessage> = fc.record(
 );
 const utterances = fc.oneof(
   fc.record({ kind: fc.constant('fence' as const) }, plain),
-  fc.record({ kind: fc.constant('release' as const), vips, upTo: seqs, ageMs: ages }, plain),
+  fc.record({ kind: fc.constant('release' as const), vips, upTo: seqs }, plain),
   fc.record({ kind: fc.constant('ready' as const), to: ids, vips, revision: big }, plain),
 );
 const sayings: fc.Arbitrary<WitnessMessage> = fc.record(

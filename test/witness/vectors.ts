@@ -46,14 +46,14 @@ export const VECTORS: readonly { name: string; hex: string; message: WitnessMess
     name: 'a release',
     hex:
       '034c4800000102000000000a88b50102630dcd290f8e1c2a3b4d4e5f8091a2b3c4d5e6f700000000' +
-      '0000000200076e312f62312f370000000000000001000000000000000c0000001100020009313932' +
-      '2e302e322e37000b323030313a6462383a3a31c4ef82c65fec3b79c99459619e1407bf',
+      '0000000200076e312f62312f370000000000000001000000000000000c000200093139322e302e32' +
+      '2e37000b323030313a6462383a3a316e9f9eb8c0cf4bd22524d58802787de3',
     message: {
       kind: 'said',
       sender,
       seq: 2,
       said: 1,
-      utterance: { kind: 'release', vips: ['192.0.2.7', '2001:db8::1'], upTo: 12, ageMs: 17 },
+      utterance: { kind: 'release', vips: ['192.0.2.7', '2001:db8::1'], upTo: 12 },
     },
   },
   {
