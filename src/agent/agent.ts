@@ -223,6 +223,7 @@ function turn(deps: AgentDeps, options: AgentOptions, parts: Parts): Decision | 
       links: serving,
       held: wires.held(),
       suspectSince: wires.suspectSince(),
+      selfFenced: wires.selfFenced(),
       witness: wires.report(),
     },
     (holdings) => wires.setTables(tablesOf(holdings, demand, serving, options.node)),

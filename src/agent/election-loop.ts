@@ -25,6 +25,7 @@ export interface TurnInput {
   readonly links: readonly PublishedLink[];
   readonly held: ReadonlySet<Vip>;
   readonly suspectSince: Instant | undefined;
+  readonly selfFenced: number;
   readonly witness: WitnessReport | undefined;
 }
 

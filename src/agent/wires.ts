@@ -87,13 +87,19 @@ export class WireSet {
   report(): WitnessReport | undefined {
     if (this.#witness === undefined || this.#witness.keys === null) return undefined;
     const links = new Map<LinkName, LinkHearing>();
-    let selfFenced = 0;
     for (const [name, { supervisor }] of this.#wires) {
-      const status = supervisor.status();
-      if (status.hearing !== undefined) links.set(name, status.hearing);
-      selfFenced = Math.max(selfFenced, status.selfFenced);
+      const { hearing } = supervisor.status();
+      if (hearing !== undefined) links.set(name, hearing);
     }
-    return { links, selfFenced };
+    return { links };
+  }
+
+  /** The highest incarnation that a wire gave up by itself, 0 if none; with the witness off too. */
+  selfFenced(): number {
+    const numbers = [...this.#wires.values()].map(
+      ({ supervisor }) => supervisor.status().selfFenced,
+    );
+    return Math.max(0, ...numbers);
   }
 
   /** Every VIP that any wire could still be answering for. */

@@ -34,7 +34,7 @@ export function authority(before: ElectionState, world: World, now: Instant): El
   const state = withHearing(before, world, now);
   if (state.phase === 'reading' || state.phase === 'writing') return state;
   if (state.wentBack) return lapse(state, 'the API server went back in time', now);
-  if ((world.witness?.selfFenced ?? 0) >= state.incarnation) {
+  if (world.selfFenced >= state.incarnation) {
     return lapse(state, 'its wires had not heard of it for too long', now);
   }
   if (isFencedByBeat(state, world.witness)) return lapse(state, 'fenced by another node', now);

@@ -36,6 +36,8 @@ export interface World {
   readonly held: ReadonlySet<Vip>;
   /** When a wire became suspect, if one is (I8). */
   readonly suspectSince: Instant | undefined;
+  /** Highest incarnation number of ours that a wire gave up by itself, 0 if none. */
+  readonly selfFenced: number;
   /** What the witness has told; undefined where it is off. */
   readonly witness: WitnessReport | undefined;
 }

@@ -25,8 +25,6 @@ const QUORUM_OF_TWO_FROM = 3;
 /** What the witness has told this node. */
 export interface WitnessReport {
   readonly links: ReadonlyMap<LinkName, LinkHearing>;
-  /** Highest incarnation number of ours that a wire gave up by itself, 0 if none. */
-  readonly selfFenced: number;
 }
 
 interface Heard {

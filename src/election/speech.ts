@@ -1,4 +1,4 @@
-import { add, FOREVER, type Instant } from '../instant.ts';
+import { add, FOREVER, type Instant, NEVER } from '../instant.ts';
 import type { IncarnationId, Takeover, Utterance, Vip } from '../model.ts';
 import { asksForSuccessors } from './authority.ts';
 import { blockers } from './barrier.ts';
@@ -32,10 +32,18 @@ export function beatOf(
     sender: isOne ? incarnationId(stamp(state, 0)) : `${self.node}/${self.bootId}/0`,
     contactAt: state.contactAt,
     leaving: asksForSuccessors(state, now),
-    fences: [...(committedContent(state)?.fences ?? [])],
+    fences: fencesToTell(state),
     suspects: [...suspects],
     takeovers,
   };
+}
+
+/** Those first whose subjects lived last and may still answer: a beat that is full ends in the middle. */
+function fencesToTell(state: ElectionState): readonly IncarnationId[] {
+  const seenAt = new Map([...state.view.values()].map((peer) => [peer.identity, peer.seenAt]));
+  const lived = (id: IncarnationId) => seenAt.get(id) ?? NEVER;
+  const fences = [...(committedContent(state)?.fences ?? [])];
+  return fences.sort((a, b) => Number(lived(a) < lived(b)) - Number(lived(a) > lived(b)));
 }
 
 /**

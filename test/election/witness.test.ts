@@ -73,7 +73,6 @@ class Segment {
     const foreignAt = instant(this.foreign ? this.node.now : 0);
     return {
       links: new Map([['data0', { asOf, foreignAt, peers: new Map(this.#heard) }]]),
-      selfFenced: 0,
     };
   }
 

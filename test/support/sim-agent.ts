@@ -204,6 +204,7 @@ export class SimAgent {
       links,
       held: wire.held(),
       suspectSince: wire.suspectSince(),
+      selfFenced: wire.selfFenced(),
       witness: wire.report(),
     };
   }

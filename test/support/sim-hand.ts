@@ -54,6 +54,7 @@ export class HandNode {
       links: SIM_LINKS,
       held: new Set(held),
       suspectSince: undefined,
+      selfFenced: 0,
       witness,
     };
     const decision = decide(this.state, world, this.at());

@@ -94,10 +94,14 @@ export class SimWire {
   /** What the agent knows of the segment. */
   report(): WitnessReport | undefined {
     if (this.#witness === undefined) return undefined;
-    const { hearing, selfFenced } = this.#facts;
+    const { hearing } = this.#facts;
     const [link] = SIM_LINKS;
     const links = new Map(hearing && link ? [[link.name, hearing]] : []);
-    return { links, selfFenced };
+    return { links };
+  }
+
+  selfFenced(): number {
+    return this.#facts.selfFenced;
   }
 
   /** Whether it answers beyond its lease, because the API server is away for everybody. */
