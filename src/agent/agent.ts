@@ -177,7 +177,12 @@ function openElection(
   { stores, ears, lock, onChange }: Shared & { lock: NodeLock; onChange: () => void },
 ): ElectionLoop {
   const { clock, metrics } = deps;
-  const port = leasePort({ ...deps, ...options, onAnswer: metrics.leaseAnswered });
+  const port = leasePort({
+    ...deps,
+    ...options,
+    conditions: metrics.conditions,
+    onAnswer: metrics.leaseAnswered,
+  });
   const self = { node: options.node, bootId: bootId(), session: sessionId() };
   const fresh = initialState(self, options.timing);
   const initial =
@@ -237,6 +242,7 @@ function turn(deps: AgentDeps, options: AgentOptions, parts: Parts): Decision | 
     wires: wires.status(),
     stores,
     witness: wires.report(),
+    wallTime: deps.clock.wallTime(),
   };
   deps.metrics.turned(facts, now);
   return decision;

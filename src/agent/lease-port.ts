@@ -4,7 +4,7 @@ import type { WriteOutcome } from '../election/register.ts';
 import type { Timing } from '../election/timing.ts';
 import type { ApiFailure } from '../kube/answer.ts';
 import type { KubeApi } from '../kube/api.ts';
-import { encodeLease } from '../kube/lease-encode.ts';
+import { type Condition, encodeLease } from '../kube/lease-encode.ts';
 import { listLeases, writeLease } from '../kube/leases.ts';
 import type { Clock } from '../sys/clock.ts';
 
@@ -21,6 +21,8 @@ export interface LeasePortOptions {
   readonly nodeUid: string;
   readonly timing: Timing;
   readonly clock: Clock;
+  /** How this agent fares at the moment. */
+  readonly conditions: () => readonly Condition[];
   /** Hears of every answer, with the failure if it was one; the election itself tries again. */
   readonly onAnswer: (
     action: 'write' | 'list',
@@ -36,7 +38,12 @@ export function leasePort(options: LeasePortOptions): LeasePort {
   return {
     async write({ base, record }) {
       const begun = clock.now();
-      const lease = encodeLease(record, { ...options, renewTime: clock.wallTime() });
+      const context = {
+        ...options,
+        renewTime: clock.wallTime(),
+        conditions: options.conditions(),
+      };
+      const lease = encodeLease(record, context);
       const result = await writeLease(api, lease, { timeoutMs, base });
       onAnswer('write', clock.now() - begun, result.kind === 'failed' ? result.failure : undefined);
       switch (result.kind) {

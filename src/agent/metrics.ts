@@ -4,10 +4,12 @@ import type { ElectionState, Move, Phase } from '../election/state.ts';
 import { standing } from '../election/verdict.ts';
 import { type Instant, NEVER } from '../instant.ts';
 import type { ApiFailure } from '../kube/answer.ts';
+import type { Condition } from '../kube/lease-encode.ts';
 import type { LinkName } from '../model.ts';
 import type { Log } from '../sys/log.ts';
 import type { Metrics } from '../sys/metrics.ts';
 import type { WireStatus } from '../wire/supervisor.ts';
+import { conditionsOf, unheardText } from './conditions.ts';
 import type { ClusterDemand } from './demand.ts';
 import { type Counters, type Gauges, openCounters, openGauges } from './meters.ts';
 import type { AgentStores } from './stores.ts';
@@ -33,6 +35,8 @@ export interface TurnFacts {
   readonly stores: AgentStores;
   /** What the witness has told; undefined where it is off. */
   readonly witness: WitnessReport | undefined;
+  /** RFC 3339. */
+  readonly wallTime: string;
 }
 
 export type LeaseAction = 'write' | 'list';
@@ -46,6 +50,8 @@ export interface AgentMetrics {
   moved(move: Move): void;
   /** A Lease request was answered: `failure` says how, if it failed. */
   leaseAnswered(action: LeaseAction, ms: number, failure: ApiFailure | undefined): void;
+  /** How this agent fares, as its heartbeat tells it. */
+  conditions(): readonly Condition[];
   /** When the loop last ticked and last turned, and whether the node has ever been a member. */
   health(): { readonly tickedAt: Instant; readonly joined: boolean };
 }
@@ -62,6 +68,7 @@ export function agentMetrics(metrics: Metrics, log: Log): AgentMetrics {
     return true;
   };
   let joined = false;
+  let conditions: readonly Condition[] = [];
   let phase: Phase = 'reading';
   const follow = followWitness();
   const failing = new Map<LeaseAction, string>();
@@ -78,6 +85,7 @@ export function agentMetrics(metrics: Metrics, log: Log): AgentMetrics {
       joined ||= phase === 'member';
       if (!isDue(now)) return;
       const health = follow(facts.election, facts.witness, now);
+      conditions = conditionsOf({ ...facts, health }, conditions, facts.wallTime);
       tell(log, told, facts, health);
       setGauges(gauges, facts, health, now);
       countWires(counters, facts.wires);
@@ -111,6 +119,7 @@ export function agentMetrics(metrics: Metrics, log: Log): AgentMetrics {
         `Cannot ${action} Leases: ${failure.message}${remedy}`,
       );
     },
+    conditions: () => conditions,
     health: () => ({ tickedAt, joined }),
   };
 }
@@ -144,12 +153,7 @@ function tell(
   if (election.phase === 'member' && !election.ring.nodes.includes(node)) {
     problems.add(`${node} stands by: ${election.ring.nodes.length} nodes take part already`);
   }
-  for (const node of unheard) {
-    problems.add(
-      `The witness does not hear ${node}, which renews its Lease: does the network carry EtherType ` +
-        '0x88b5, and do all agents have the same key? Its failover waits for its Lease to run out',
-    );
-  }
+  for (const node of unheard) problems.add(unheardText(node));
   for (const problem of problems) if (!told.has(problem)) log.warn({}, problem);
   told.clear();
   for (const problem of problems) told.add(problem);

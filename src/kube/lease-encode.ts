@@ -10,6 +10,18 @@ export interface LeaseContext {
   readonly timing: LeaseTiming;
   /** RFC 3339 with microseconds, for people. */
   readonly renewTime: string;
+  /** How the agent fares; told with its heartbeat, for people and for `leasehold status`. */
+  readonly conditions: readonly Condition[];
+}
+
+/** A condition as Kubernetes writes them (metav1.Condition). */
+export interface Condition {
+  readonly type: string;
+  readonly status: 'True' | 'False' | 'Unknown';
+  readonly reason: string;
+  readonly message: string;
+  /** RFC 3339, whole seconds. */
+  readonly lastTransitionTime: string;
 }
 
 /** Milliseconds. */
@@ -72,7 +84,9 @@ export function encodeLease(record: Heartbeat | Claims, context: LeaseContext): 
         'leasehold.dev/session': record.session,
         'leasehold.dev/write': String(record.write),
         'leasehold.dev/timing': JSON.stringify(timingOf(context.timing)),
-        ...(record.kind === 'claims' && claimsAnnotations(record)),
+        ...(record.kind === 'claims'
+          ? claimsAnnotations(record)
+          : { 'leasehold.dev/conditions': JSON.stringify(context.conditions) }),
       },
       ownerReferences: [
         { apiVersion: 'v1', kind: 'Node', name: record.node, uid: context.nodeUid },

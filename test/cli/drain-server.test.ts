@@ -54,7 +54,7 @@ describe('drain against a real API server', { skip: whyNoApiServer() ?? false },
     for (const record of manifests) {
       const nodeUid = seen(record.node)?.uid ?? '';
       const renewTime = clock.wallTime();
-      const lease = encodeLease(record, { namespace, nodeUid, timing, renewTime });
+      const lease = encodeLease(record, { namespace, nodeUid, timing, renewTime, conditions: [] });
       const path = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/`;
       await admin.request({ method: 'DELETE', path: `${path}${lease.metadata.name}` });
       const written = await writeLease(admin, lease, { base: undefined, timeoutMs: 5_000 });

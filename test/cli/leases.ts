@@ -42,7 +42,13 @@ export function leaseListOf(
   dead: readonly string[] = [],
 ): string {
   const items = records.map((record) => {
-    const context = { namespace: 'leasehold-system', nodeUid: 'u', timing, renewTime: '' };
+    const context = {
+      namespace: 'leasehold-system',
+      nodeUid: 'u',
+      timing,
+      renewTime: '',
+      conditions: [],
+    };
     const lease = encodeLease(record, context);
     const written = dead.includes(record.node) ? 1 : revision;
     const system = { uid: `uid-${record.node}`, resourceVersion: String(written) };

@@ -250,6 +250,7 @@ function context(): LeaseContext {
     nodeUid,
     timing: { renewInterval: 1_000, holderPatience: 2_700, takerPatience: 3_000 },
     renewTime: clock.wallTime(),
+    conditions: [],
   };
 }
 

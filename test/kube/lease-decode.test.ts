@@ -10,6 +10,7 @@ const context = {
   nodeUid: 'uid-1',
   timing: { renewInterval: 1_000, holderPatience: 2_700, takerPatience: 3_000 },
   renewTime: '2026-11-21T00:00:00.000000Z',
+  conditions: [],
 };
 
 const heartbeat: Heartbeat = {
@@ -124,6 +125,21 @@ test('the Lease reads well with kubectl', () => {
     '[{"reason":"first claim","vips":["192.0.2.1","192.0.2.3"]},' +
       '{"reason":"n2 is dead","from":"n2","vips":["192.0.2.2"]}]',
   );
+});
+
+test('a heartbeat tells the conditions of its agent, as Kubernetes writes conditions', () => {
+  const condition = {
+    type: 'WitnessHealthy',
+    status: 'True' as const,
+    reason: 'PeersHeard',
+    message: 'Every live peer is heard',
+    lastTransitionTime: '2026-11-21T00:00:00Z',
+  };
+  const lease = encodeLease(heartbeat, { ...context, conditions: [condition] });
+  const told = lease.metadata.annotations['leasehold.dev/conditions'] ?? '';
+  assert.deepEqual(JSON.parse(told), [condition]);
+  const { annotations } = encodeLease(claims, context).metadata;
+  assert.ok(!('leasehold.dev/conditions' in annotations));
 });
 
 test('the greatest claims lease stays under the limit of all annotations, 256 KiB', () => {

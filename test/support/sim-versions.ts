@@ -20,6 +20,7 @@ export function asWritten<T extends Heartbeat | Claims>(
     nodeUid: record.node,
     timing: { renewInterval: 1000, holderPatience: 2700, takerPatience: 3000 },
     renewTime: '2026-01-01T00:00:00.000000Z',
+    conditions: [],
   });
   const { metadata, spec } = manifest;
   const annotations = version === 'newer' ? newer(manifest) : older(manifest);

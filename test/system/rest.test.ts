@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Condition } from '../../src/kube/lease-encode.ts';
 import { installNamespace } from '../lab/agents.ts';
 import { complaintsOf, startJudge } from '../lab/judge.ts';
 import { startProbe } from '../lab/probe.ts';
@@ -17,7 +18,7 @@ const WATCH_MS = 10_000;
 const BYSTANDER = { mac: '02:00:00:00:0b:01', ipv4: '192.0.2.199' };
 
 test('three nodes at rest, six Services, no fault', { skip: refusal ?? false }, async (t) => {
-  await using running = await startRunningLab();
+  await using running = await startRunningLab({ protection: 'with witness' });
   const { lab } = running;
   const vips: string[] = [];
   await t.test('each VIP is announced in both ARP forms when it is taken', async () => {
@@ -45,6 +46,9 @@ test('three nodes at rest, six Services, no fault', { skip: refusal ?? false }, 
   await t.test(
     'for 10 s: a perfect record, no probe lost, one Lease write per node and second',
     () => perfectRecord(running, vips),
+  );
+  await t.test('every heartbeat tells by conditions that its agent is well', () =>
+    everythingWell(running),
   );
   await t.test('metrics and health are served on loopback only', () => loopbackOnly(running));
 });
@@ -88,10 +92,27 @@ async function leaseWrites({ lab }: RunningLab, ms: number): Promise<ReadonlyMap
   return new Map([...seen].map(([name, revisions]) => [name, revisions.size - 1]));
 }
 
+interface Metadata {
+  readonly name: string;
+  readonly resourceVersion: string;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
 interface LeaseList {
-  readonly items: readonly {
-    readonly metadata: { readonly name: string; readonly resourceVersion: string };
-  }[];
+  readonly items: readonly { readonly metadata: Metadata }[];
+}
+
+async function everythingWell({ lab }: RunningLab): Promise<void> {
+  for (const { name } of lab.nodes) {
+    const path = `/apis/coordination.k8s.io/v1/namespaces/${installNamespace}/leases/hb.${name}`;
+    const lease = (await lab.controlPlane.api.request('GET', path)) as { metadata: Metadata };
+    const told = JSON.parse(lease.metadata.annotations['leasehold.dev/conditions'] ?? '[]');
+    const words = (told as Condition[]).map(({ type, status, reason }) => [type, status, reason]);
+    assert.deepEqual(words, [
+      ['WitnessHealthy', 'True', 'PeersHeard'],
+      ['Speaker', 'True', 'Member'],
+    ]);
+  }
 }
 
 async function loopbackOnly({ lab }: RunningLab): Promise<void> {
