@@ -38,9 +38,11 @@ test('three nodes at rest, six Services, no fault', { skip: refusal ?? false }, 
       const owner = await until(`${vip} is claimed`, () => running.claimant(vip));
       const line = await running.agent(owner).logged(`${vip} is taken`, (l) => l['vip'] === vip);
       const { to, reason, services, msg } = line;
-      assert.deepEqual({ to, reason }, { to: owner.name, reason: 'first claim' });
+      assert.equal(to, owner.name);
+      // While Services appear one by one two nodes may claim one: the lower in rank releases.
+      assert.match(String(reason), /^(first claim|n[123] released it)$/);
       assert.deepEqual(services, [`default/${names[index]}`]);
-      assert.equal(msg, `${vip} goes to ${owner.name}: first claim`);
+      assert.match(String(msg), new RegExp(`^${vip} goes (from n[123] )?to ${to}: ${reason}$`));
     }
   });
   await t.test(
