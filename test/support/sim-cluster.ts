@@ -17,7 +17,7 @@ const RATES = [1, 0.9905, 1.0095];
 const GHOST_MS = 200;
 const RESTART_MS = 100;
 /** Pace of the checks while nothing changes. */
-const CHECK_MS = 2;
+export const CHECK_MS = 2;
 /** Until every agent has heard of a change of what the cluster asks for. */
 const NEWS_MS = 20;
 /** The same for what comes over other watches than that of the Leases. */
@@ -114,18 +114,23 @@ export class SimCluster {
   }
 
   /**
-   * Runs for so long, calling `check` after everything that may have changed who answers, and every 2 ms:
-   * time alone can only end an answer, or an excuse for one.
+   * Runs for so long, calling `check` after everything that may have changed who answers or by what right,
+   * and at the first event from `nextLookAt` on: every 2 ms, if that is not given.
    */
-  run(ms: number, check: () => void = () => {}): void {
-    const end = this.now + ms;
+  run(
+    ms: number,
+    check: () => void = () => {},
+    nextLookAt: () => number = () => this.now + CHECK_MS,
+  ): void {
+    const queue = this.#queue;
     const { journal } = this;
-    let checkedAt = Number.NEGATIVE_INFINITY;
-    while (this.#queue.step(end)) {
-      if (!journal.isStirred && this.now < checkedAt + CHECK_MS) continue;
+    const end = queue.now + ms;
+    let lookAt = Number.NEGATIVE_INFINITY;
+    while (queue.step(end)) {
+      if (!journal.isStirred && queue.now < lookAt) continue;
       journal.isStirred = false;
-      checkedAt = this.now;
       check();
+      lookAt = nextLookAt();
     }
     check();
   }
@@ -281,6 +286,18 @@ export class SimCluster {
     return [...this.nodes.values()]
       .filter((node) => answeredBy(node, this.now).includes(vip))
       .map((node) => node.name);
+  }
+
+  /** Whether any two nodes answer for one VIP, heard by one client or not. */
+  isDoubled(): boolean {
+    const seen = new Set<string>();
+    for (const node of this.nodes.values()) {
+      for (const vip of answeredBy(node, this.now)) {
+        if (seen.has(vip)) return true;
+        seen.add(vip);
+      }
+    }
+    return false;
   }
 
   /** The first two nodes that answer for one VIP at this moment and that one client may hear both. */

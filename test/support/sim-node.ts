@@ -70,6 +70,11 @@ export function trueSpan(node: SimNode, ms: number): number {
   return ms / node.rate;
 }
 
+/** The true time at which the clock of the host shows `local`. */
+export function trueTime(node: SimNode, local: number): number {
+  return (local - node.offset) / node.rate;
+}
+
 /** The VIPs for which a frame of this host could be leaving at the true time `now`. */
 export function answeredBy(node: SimNode, now: number): readonly Vip[] {
   const all = answering(node, now);

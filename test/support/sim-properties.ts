@@ -1,7 +1,8 @@
 import type { Timing } from '../../src/election/timing.ts';
-import type { SimCluster } from './sim-cluster.ts';
+import type { IncarnationId } from '../../src/model.ts';
+import { CHECK_MS, type SimCluster } from './sim-cluster.ts';
 import type { Activation } from './sim-journal.ts';
-import { answeredBy, answering, localTime, type SimNode } from './sim-node.ts';
+import { answeredBy, answering, localTime, type SimNode, trueTime } from './sim-node.ts';
 import { SEND_DELAY_MS } from './sim-wire.ts';
 
 /** So long after a restore epochs may repeat: a LIST takes up to 6 s, and who notices starts anew. */
@@ -11,6 +12,8 @@ const RESTORED_MS = 15_000;
 const THAWED_MS = 250;
 /** Where a third of the beats is lost, one of four in a row arrives. */
 const ROUGH_MS = 450;
+/** Errors of the arithmetic. */
+const LATE_MS = 0.001;
 
 /** A promise of the protocol that a simulation can break (reliability.md 1.8). */
 export interface Property {
@@ -75,6 +78,25 @@ export function brokenNow(
     if (text !== undefined) return { property: id, text };
   }
   return undefined;
+}
+
+/**
+ * When to look again although nothing has happened. Time alone ends answers and excuses, and begins an
+ * answer only where a stop ends: so while nobody needs an excuse, the properties can break at two kinds
+ * of moments only, the end of a stop and the end of what a committed heartbeat entitles to (S5).
+ */
+export function nextLookAt(sim: SimCluster): number {
+  const { now, journal } = sim;
+  if (journal.activations.length > 0 || isRestored(sim) || sim.isDoubled()) return now + CHECK_MS;
+  let at = Number.POSITIVE_INFINITY;
+  for (const node of sim.nodes.values()) {
+    if (now < node.stoppedUntil) at = Math.min(at, node.stoppedUntil);
+    for (const { id, held } of answering(node, now)) {
+      const until = held ? at : trueTime(node, entitledUntil(sim, id) + SEND_DELAY_MS + LATE_MS);
+      at = Math.min(at, until);
+    }
+  }
+  return at;
 }
 
 /**
@@ -173,12 +195,15 @@ function overdue(sim: SimCluster): string | undefined {
     for (const { id, held } of answering(node, sim.now)) {
       // G3: the API server is away for everybody.
       if (held) continue;
-      const until = sim.journal.entitledUntil.get(id) ?? 0;
-      const late = localTime(node, sim.now) - until - SEND_DELAY_MS;
-      if (late > 0.001) return `${id} answers ${Math.round(late + SEND_DELAY_MS)} ms too late`;
+      const late = localTime(node, sim.now) - entitledUntil(sim, id) - SEND_DELAY_MS;
+      if (late > LATE_MS) return `${id} answers ${Math.round(late + SEND_DELAY_MS)} ms too late`;
     }
   }
   return undefined;
+}
+
+function entitledUntil({ journal }: SimCluster, id: IncarnationId): number {
+  return journal.entitledUntil.get(id) ?? 0;
 }
 
 function noted(sim: SimCluster, property: string): string | undefined {

@@ -1,7 +1,7 @@
 import { checkedTiming } from '../../src/election/timing.ts';
 import { SimCluster, type WitnessMode } from './sim-cluster.ts';
 import { heal, injectFault, type SimFault } from './sim-faults.ts';
-import { ALWAYS, brokenNow, newPast, type Property } from './sim-properties.ts';
+import { ALWAYS, brokenNow, newPast, nextLookAt, type Property } from './sim-properties.ts';
 import { HEALED_AT, nodeNames, type SimPlan, storyOf, told } from './sim-story.ts';
 
 const standard = checkedTiming('standard');
@@ -74,22 +74,23 @@ export function runSeed(
     const broken = brokenNow(sim, past) ?? movedNow(sim, plan, hit);
     if (broken !== undefined) throw new BreachError(broken);
   };
+  const runFor = (ms: number) => sim.run(ms, check, () => nextLookAt(sim));
   const done = (breach: Breach | undefined): SimRun => {
     return { seed, simulatedMs: sim.now, story, breach, moves: sim.journal.moves };
   };
   try {
     for (const fault of story) {
-      sim.run(fault.at - sim.now, check);
+      runFor(fault.at - sim.now);
       sim.journal.faultBegins();
       hit.add(fault.node);
       injectFault(sim, fault);
     }
-    sim.run(HEALED_AT - sim.now, check);
+    runFor(HEALED_AT - sim.now);
     heal(sim);
     // Whoever left or died comes back within 5 s; that is a disturbance too.
-    sim.run(5200, check);
-    while (sim.now < sim.journal.disturbedAt + RECOVERY_MS) sim.run(50, check);
-    rest(sim, check);
+    runFor(5200);
+    while (sim.now < sim.journal.disturbedAt + RECOVERY_MS) runFor(50);
+    rest(sim, runFor);
   } catch (error) {
     if (error instanceof BreachError) return done(error.breach);
     return done({ property: 'crash', text: error instanceof Error ? error.message : `${error}` });
@@ -129,7 +130,7 @@ class BreachError extends Error {
 }
 
 /** L1, L3 and L5: each VIP has its owner, and for a while nothing happens but heartbeats. */
-function rest(sim: SimCluster, check: () => void): void {
+function rest(sim: SimCluster, runFor: (ms: number) => void): void {
   const { journal } = sim;
   const silent = sim.allVips.filter((vip) => sim.answerers(vip).length !== 1);
   if (silent.length > 0) {
@@ -139,7 +140,7 @@ function rest(sim: SimCluster, check: () => void): void {
   const { moves } = journal;
   const before = new Map(journal.heartbeats);
   const claims = total(journal.claimsWrites);
-  sim.run(REST_MS, check);
+  runFor(REST_MS);
   if (journal.moves !== moves) {
     throw new BreachError({ property: 'L3', text: `${journal.moves - moves} VIPs moved at rest` });
   }

@@ -127,10 +127,11 @@ export class SimWire {
 
   permit(grant: Grant): void {
     this.#toWire(() => {
+      const wasHeld = this.#gate.held;
       const wasShut = shutReason(this.#gate, this.#now()) !== undefined;
       if (this.#witness === undefined) permit(this.#gate, grant, this.#now());
       else this.#perform(granted(this.#witness, grant, this.#now()));
-      if (wasShut && this.#table.length > 0) this.#deps.onAnswering();
+      if ((wasShut || wasHeld) && this.#table.length > 0) this.#deps.onAnswering();
       const { suspectSince } = this.#gate;
       const pong = { kind: 'pong', ping: 0, suspectSince, counters: {} } as const;
       if (this.#witness !== undefined) {
@@ -152,14 +153,14 @@ export class SimWire {
     const { queue, node } = this.#deps;
     if (this.#witness === undefined || this.#ended) return;
     if (queue.now >= node.stoppedUntil && this.#waiting === 0) {
-      this.#perform(heard(this.#witness, message, this.#now()));
+      this.#hear(message);
       return;
     }
     if (this.#waiting >= SOCKET_FRAMES) return;
     this.#waiting += 1;
     this.#on(0, () => {
       this.#waiting -= 1;
-      if (this.#witness !== undefined) this.#perform(heard(this.#witness, message, this.#now()));
+      this.#hear(message);
     });
   }
 
@@ -187,6 +188,13 @@ export class SimWire {
       }
       this.#tick();
     });
+  }
+
+  #hear(message: WitnessMessage): void {
+    if (this.#witness === undefined) return;
+    const wasSuspect = this.#gate.suspectSince !== null;
+    this.#perform(heard(this.#witness, message, this.#now()));
+    if (wasSuspect && this.#gate.suspectSince === null) this.#deps.onAnswering();
   }
 
   #perform({ say, report }: Outcome): void {
