@@ -31,6 +31,8 @@ export class SimSegment {
   readonly #nodes: ReadonlyMap<string, SimNode>;
   /** `from>to` -> until when nothing of `from` reaches `to`. */
   readonly #blocked = new Map<string, number>();
+  /** The latest of these times. */
+  #blockedUntil = Number.NEGATIVE_INFINITY;
   /** When loss or delay was last more than the witness is made for. */
   #roughUntil = Number.NEGATIVE_INFINITY;
 
@@ -67,7 +69,9 @@ export class SimSegment {
   /** Nothing of the one reaches the other for so long. */
   block(from: string, to: string, ms: number): void {
     const key = `${from}>${to}`;
-    this.#blocked.set(key, Math.max(this.#blocked.get(key) ?? 0, this.#queue.now + ms));
+    const until = Math.max(this.#blocked.get(key) ?? 0, this.#queue.now + ms);
+    this.#blocked.set(key, until);
+    this.#blockedUntil = Math.max(this.#blockedUntil, until);
   }
 
   /** The node is not heard for so long. */
@@ -123,6 +127,7 @@ export class SimSegment {
    */
   areTogether(a: string, b: string): boolean {
     const healed = this.#queue.now - HEAL_MS;
+    if (this.#blockedUntil <= healed) return true;
     return (
       (this.#blocked.get(`${a}>${b}`) ?? healed) <= healed &&
       (this.#blocked.get(`${b}>${a}`) ?? healed) <= healed
@@ -141,11 +146,15 @@ export class SimSegment {
 
   /** Whether the node hears a client, or a switch: any frame that is not of the witness. */
   hearsAnything(name: string): boolean {
-    return [...this.#nodes.keys()].some((other) => other !== name && !this.#isBlocked(other, name));
+    for (const other of this.#nodes.keys()) {
+      if (other !== name && !this.#isBlocked(other, name)) return true;
+    }
+    return false;
   }
 
   #isBlocked(from: string, to: string): boolean {
-    return (this.#blocked.get(`${from}>${to}`) ?? 0) > this.#queue.now;
+    const { now } = this.#queue;
+    return this.#blockedUntil > now && (this.#blocked.get(`${from}>${to}`) ?? 0) > now;
   }
 }
 
