@@ -163,7 +163,7 @@ export function wordsOf({
   takeovers,
 }: Omit<BeatContent, 'contactAgeMs'>): string {
   const taken = takeovers.map(({ vip, epoch }) => `${vip} ${epoch}`);
-  return [sender, String(leaving), fences.join(), suspects.join(), taken.join()].join(';');
+  return `${sender};${leaving};${fences.join()};${suspects.join()};${taken.join()}`;
 }
 
 /** VIPs by the frameful. */
