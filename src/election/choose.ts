@@ -62,6 +62,7 @@ export function choose(state: ElectionState, input: ChoiceInput, now: Instant): 
   const wait = startWaitEnd(state, demand, speakers, claims, now);
   if (wait !== undefined) return { ...choice, wakeAt: Math.min(wait, wakeAt) as Instant };
   const open = seats.map((seat) => reseated(seat, state, keep, rivals.get(seat.vip)));
+  if (open.every((seat) => seat.claimedBy !== undefined)) return { ...choice, wakeAt };
   const placed = place(open, takers(speakers, demand), ring.order);
   for (const seat of open) {
     if (seat.claimedBy !== undefined || placed.get(seat.vip) !== state.self.node) continue;
@@ -126,17 +127,17 @@ function claimsOfLost(state: ElectionState): number {
 type Eligible = ReadonlyMap<Vip, ReadonlySet<NodeName>>;
 
 /** 3,000 VIPs by 32 speakers take 60 ms to go through, and a decision is due with every heartbeat. */
-const remembered = new WeakMap<
-  Demand,
-  { readonly speakers: string; readonly eligible: Eligible }
->();
+const remembered = new WeakMap<Demand, Map<string, Eligible>>();
+/** Sets of speakers remembered for one demand: who comes and goes is often back soon. */
+const SPEAKERS_REMEMBERED = 8;
 
 /** Who may own each VIP: the same for as long as neither the demand nor the speakers change. */
 function eligibleOf(demand: Demand, speakers: ReadonlyMap<NodeName, Candidate>): Eligible {
   const facts = [...speakers.values()].map(({ node, draining, links }) => [node, draining, links]);
   const key = JSON.stringify(facts);
-  const known = remembered.get(demand);
-  if (known?.speakers === key) return known.eligible;
+  const sets = remembered.get(demand) ?? new Map<string, Eligible>();
+  const known = sets.get(key);
+  if (known !== undefined) return known;
   const eligible = new Map<Vip, ReadonlySet<NodeName>>();
   for (const wanted of demand.vips.values()) {
     const all = [...speakers.values()].filter(
@@ -145,7 +146,8 @@ function eligibleOf(demand: Demand, speakers: ReadonlyMap<NodeName, Candidate>):
     const staying = all.filter(({ node }) => !demand.draining.has(node));
     eligible.set(wanted.vip, new Set((staying.length > 0 ? staying : all).map(({ node }) => node)));
   }
-  remembered.set(demand, { speakers: key, eligible });
+  if (sets.size >= SPEAKERS_REMEMBERED) sets.clear();
+  remembered.set(demand, sets.set(key, eligible));
   return eligible;
 }
 
