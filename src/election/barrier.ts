@@ -29,6 +29,7 @@ export function recommitted(state: ElectionState): ElectionState {
  */
 export function activated(state: ElectionState, now: Instant): ElectionState {
   if (state.phase !== 'member') return state;
+  if ([...state.claimedAt.keys()].every((vip) => state.active.has(vip))) return state;
   const active = new Map(state.active);
   const moves: Move[] = [];
   // Copied once: a node may take over thousands, and one that stands still for 0.9 s lapses.

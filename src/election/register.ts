@@ -110,9 +110,11 @@ export function seenBack<T>(
 
 /** Attempts of which nobody knows whether they will still commit: newer than the newest that did. */
 export function undecided<T>(register: Register<T>): readonly T[] {
-  return [...register.attempts]
-    .filter(([write]) => write > register.committed)
-    .map(([, attempt]) => attempt.content);
+  const contents: T[] = [];
+  for (const [write, { content }] of register.attempts) {
+    if (write > register.committed) contents.push(content);
+  }
+  return contents;
 }
 
 function advanced<T>(register: Register<T>, write: number, revision: bigint): Register<T> {
