@@ -54,14 +54,13 @@ export function audible(
   id: IncarnationId,
   timing: Timing,
 ): Hearing | undefined {
-  if (report === undefined) return undefined;
-  return heardOf(report, node, id)
-    .filter((heard) => !isSilent(heard, timing))
-    .map(({ hearing }) => hearing)
-    .reduce<Hearing | undefined>(
-      (best, each) => (best === undefined || each.heardAt > best.heardAt ? each : best),
-      undefined,
-    );
+  let best: Hearing | undefined;
+  for (const link of report?.links.values() ?? []) {
+    const hearing = link.peers.get(node);
+    if (hearing?.id !== id || isSilent({ link, hearing }, timing)) continue;
+    if (best === undefined || hearing.heardAt > best.heardAt) best = hearing;
+  }
+  return best;
 }
 
 /** The audible peers that are in contact with the API server, with the time of their newest contact. */
@@ -258,10 +257,11 @@ export function heardLinks(
   now: Instant,
 ): readonly PublishedLink[] {
   if (report === undefined) return links;
-  return links.filter(({ name }) => {
+  const heard = links.filter(({ name }) => {
     const link = report.links.get(name);
     return link === undefined || !(isMissed(state, name, now) || isDeaf(state, link));
   });
+  return heard.length === links.length ? links : heard;
 }
 
 /** So long a peer may say no more that it hears this node before that counts, in ms. */
