@@ -2,7 +2,7 @@ import { type Instant, NEVER } from '../instant.ts';
 import type { NodeName, Vip } from '../model.ts';
 import { addMove } from './failback.ts';
 import { undecided } from './register.ts';
-import { committedContent, type ElectionState, type Move } from './state.ts';
+import { committedContent, type ElectionState, type Move, type Release } from './state.ts';
 import { standing } from './verdict.ts';
 import { claimsCount, type Peer } from './view.ts';
 
@@ -57,9 +57,19 @@ function endOfPredecessor(state: ElectionState, vip: Vip, now: Instant): Instant
   // Of what the agent before us answered we know nothing but that it has stopped.
   if (peer === undefined || state.wanted.get(vip)?.from === state.self.node) return now;
   const release = state.released.get(peer.identity)?.get(vip);
-  if (release !== undefined) return release.at;
+  if (release !== undefined && isLastWord(release, peer, vip)) return release.at;
   // Dead for longer than anybody remembers a request, or for as long as we have claimed.
   return standing(state.verdicts, peer) === 'dead' ? NEVER : now;
+}
+
+/**
+ * Whether the peer cannot have answered since the release: to own the VIP again takes a claims write after
+ * it, and what is seen is none of these, or the very first, without the VIP. A node may release the
+ * same VIP many times in one incarnation, and its Leases may show a release before its RELEASE is heard.
+ */
+function isLastWord({ session, upTo }: Release, { claims }: Peer, vip: Vip): boolean {
+  if (claims === undefined || claims.session !== session) return false;
+  return claims.write <= upTo || (claims.write === upTo + 1 && !claims.vips.has(vip));
 }
 
 /** The nodes whose claim on the VIP still stands: all that are not dead beyond doubt. */

@@ -271,6 +271,50 @@ test('4.5: a RELEASE on the segment is a release at the barrier', () => {
   assert(owns(segment), 'waits for more than the RELEASE');
 });
 
+test('0017: only a RELEASE of the tenure that ends says since when nobody has answered', () => {
+  const segment = threeNodes();
+  const { node } = segment;
+  const peer = segment.peers.get('n2');
+  const leave = () => {
+    peer?.claim(1, [VIP], [VIP]);
+    segment.pass(50);
+  };
+  leave();
+  const releasedAt = node.now;
+  node.hear('n2/b/1', { kind: 'release', vips: [VIP], upTo: peer?.write ?? 0 });
+  assert.equal(node.state.silentSince.get(VIP), releasedAt);
+
+  node.cordoned = true;
+  peer?.claim(1, [VIP]);
+  segment.pass(50);
+  const to = node.last?.beat.sender ?? '';
+  node.hear('n2/b/1', { kind: 'ready', to, vips: [VIP], revision: 0n });
+  node.cordoned = false;
+  segment.pass(2000);
+  assert.equal(owns(segment), false, 'n2 has it again, under the same incarnation');
+
+  leave();
+  const before = node.now;
+  peer?.claim(1, []);
+  segment.pass(50);
+  assert(owns(segment), 'a release in the Leases is one, too');
+  const since = node.state.silentSince.get(VIP) ?? 0;
+  assert(since >= before, `n2 answered until ${before}, and not until ${since}`);
+});
+
+test('0017: the write that carries a release out leaves its RELEASE in force', () => {
+  const segment = threeNodes();
+  const { node } = segment;
+  const peer = segment.peers.get('n2');
+  segment.pass(50);
+  const releasedAt = node.now;
+  node.hear('n2/b/1', { kind: 'release', vips: [VIP], upTo: peer?.write ?? 0 });
+  peer?.claim(1, []);
+  segment.pass(50);
+  assert(owns(segment));
+  assert.equal(node.state.silentSince.get(VIP), releasedAt);
+});
+
 test('4.5: a claim written after a RELEASE blocks again', () => {
   const segment = threeNodes();
   const peer = segment.peers.get('n2');
