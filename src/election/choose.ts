@@ -131,10 +131,21 @@ const remembered = new WeakMap<Demand, Map<string, Eligible>>();
 /** Sets of speakers remembered for one demand: who comes and goes is often back soon. */
 const SPEAKERS_REMEMBERED = 8;
 
+const texts = new WeakMap<readonly PublishedLink[], string>();
+
+/** Links as text. A list of them never changes, and stays with its claims for as long as they stand. */
+function textOf(links: readonly PublishedLink[]): string {
+  const text = texts.get(links) ?? JSON.stringify(links);
+  texts.set(links, text);
+  return text;
+}
+
 /** Who may own each VIP: the same for as long as neither the demand nor the speakers change. */
 function eligibleOf(demand: Demand, speakers: ReadonlyMap<NodeName, Candidate>): Eligible {
-  const facts = [...speakers.values()].map(({ node, draining, links }) => [node, draining, links]);
-  const key = JSON.stringify(facts);
+  let key = '';
+  for (const { node, draining, links } of speakers.values()) {
+    key += `${node} ${draining} ${textOf(links)};`;
+  }
   const sets = remembered.get(demand) ?? new Map<string, Eligible>();
   const known = sets.get(key);
   if (known !== undefined) return known;

@@ -1,5 +1,9 @@
-import type { LinkName, NodeName, PublishedLink, Vip } from '../model.ts';
+import type { LinkName, NodeName, PublishedLink, Subnet, Vip } from '../model.ts';
 import { subnetContains } from '../net/ip.ts';
+
+/** Answers remembered. */
+const INSIDE_LIMIT = 20_000;
+const inside = new Map<string, boolean>();
 
 /** One VIP that Services want announced, with everything that decides who may. */
 export interface VipDemand {
@@ -75,6 +79,17 @@ export function carriers(
   return links.filter(
     (link) =>
       adverts.some((advert) => advert.links === undefined || advert.links.has(link.name)) &&
-      link.subnets.some((subnet) => subnetContains(subnet, vip)),
+      link.subnets.some((subnet) => isInside(vip, subnet)),
   );
+}
+
+/** Every decision asks for all VIPs that the node owns: to read both texts takes most of its time. */
+function isInside(vip: Vip, subnet: Subnet): boolean {
+  const key = `${vip} ${subnet}`;
+  const known = inside.get(key);
+  if (known !== undefined) return known;
+  const answer = subnetContains(subnet, vip);
+  if (inside.size >= INSIDE_LIMIT) inside.clear();
+  inside.set(key, answer);
+  return answer;
 }
