@@ -107,10 +107,10 @@ export function missedSince(
   const since = new Map<string, Instant>();
   for (const [name, link] of report.links) {
     for (const [node, hearing] of link.peers) {
+      if (hearing.hears.includes(state.self.node)) continue;
       const key = `${name}/${node}`;
       if (isSilent({ link, hearing }, state.timing) || !state.heardBy.has(key)) continue;
-      if (!hearing.hears.includes(state.self.node))
-        since.set(key, state.missedSince.get(key) ?? now);
+      since.set(key, state.missedSince.get(key) ?? now);
     }
   }
   return since;
@@ -126,9 +126,13 @@ export function audibleIds(
 
 /** The newest beat of every audible peer on every link, whatever its Leases say. */
 export function audibleBeats(report: WitnessReport | undefined, timing: Timing): Hearing[] {
-  return [...(report?.links.values() ?? [])].flatMap((link) =>
-    [...link.peers.values()].filter((hearing) => !isSilent({ link, hearing }, timing)),
-  );
+  const beats: Hearing[] = [];
+  for (const link of report?.links.values() ?? []) {
+    for (const hearing of link.peers.values()) {
+      if (!isSilent({ link, hearing }, timing)) beats.push(hearing);
+    }
+  }
+  return beats;
 }
 
 /** When any peer was heard last. */
@@ -241,9 +245,11 @@ function hasForeign({ link, hearing }: Heard, timing: Timing): boolean {
 
 /** The peers that say on a link that they hear this node there: `<link>/<node>`. */
 export function hearers(report: WitnessReport | undefined, self: NodeName): string[] {
-  return [...(report?.links ?? [])].flatMap(([link, { peers }]) =>
-    [...peers].filter(([, { hears }]) => hears.includes(self)).map(([node]) => `${link}/${node}`),
-  );
+  const found: string[] = [];
+  for (const [link, { peers }] of report?.links ?? []) {
+    for (const [node, { hears }] of peers) if (hears.includes(self)) found.push(`${link}/${node}`);
+  }
+  return found;
 }
 
 /**

@@ -125,10 +125,11 @@ function stillYielded(state: ElectionState, now: Instant): ElectionState['yielde
 /** G2: VIPs of which a peer tells a takeover in a later epoch: we were frozen or cut off meanwhile. */
 function outbid(
   state: ElectionState,
+  before: ElectionState['yielded'],
   report: WitnessReport | undefined,
   now: Instant,
 ): ElectionState['yielded'] {
-  let { yielded } = state;
+  let yielded = before;
   for (const { id, takeovers } of audibleBeats(report, state.timing)) {
     for (const { vip, epoch } of takeovers) {
       const own = state.active.get(vip);
@@ -146,8 +147,8 @@ export function yielding(
   report: WitnessReport | undefined,
   now: Instant,
 ): { state: ElectionState; moves: readonly Move[] } {
-  const yielded = outbid({ ...before, yielded: stillYielded(before, now) }, report, now);
-  const state = { ...before, yielded };
+  const yielded = outbid(before, stillYielded(before, now), report, now);
+  const state = yielded === before.yielded ? before : { ...before, yielded };
   const given = [...state.active.keys()].filter((vip) => yielded.has(vip));
   if (given.length === 0) return { state, moves: [] };
   const isKept = (vip: Vip) => !given.includes(vip);
