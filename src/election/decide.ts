@@ -87,7 +87,7 @@ export function decide(before: ElectionState, world: World, now: Instant): Decis
   const claiming = withClaims(beating.state, world, now);
   const listing = withListing(claiming.state, world, now);
   const telling = told(listing.state, world, now);
-  const state = { ...telling.state, moves: [] };
+  const state = telling.state.moves.length === 0 ? telling.state : { ...telling.state, moves: [] };
   assertSound(state);
   return {
     state,
@@ -135,7 +135,7 @@ function chosenState(
   const verdicts = judged(state.verdicts, state.view, grounds, now);
   const links = heardLinks(state, world.links, world.witness, now);
   const input = { demand: world.demand, links, report: world.witness };
-  const member = { ...state, verdicts };
+  const member = verdicts === state.verdicts ? state : { ...state, verdicts };
   const { wanted, leaving, ring, moves, failbackAt, wakeAt } = choose(member, input, now);
   const active = new Map([...state.active].filter(([vip]) => wanted.has(vip)));
   const lost = moves.map(({ vip }) => vip);

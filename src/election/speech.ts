@@ -68,6 +68,8 @@ export function told(
   for (const [to, vips] of calls) {
     tell.push({ kind: 'ready', to, vips, revision: state.barrierRevision });
   }
+  const isQuiet = stopped.length === 0 && readyAt.size === 0 && state.readyAt.size === 0;
+  if (isQuiet) return { state, tell };
   return { state: { ...withoutClaims(state, stopped), stopping, readyAt }, tell };
 }
 
