@@ -201,7 +201,8 @@ function followKeys({ watchKeys, log }: AgentDeps, options: AgentOptions, wires:
     // A profile without beats has no witness, whatever keys there are.
     const keys = beatMs === 0 || found.length === 0 ? null : found;
     if (keys === null) log.warn({}, 'The witness is off: failover waits for the lease to run out');
-    wires.setWitness({ node, clusterUid, keys, beatMs, silentBeats, contactMs });
+    const self = { node, bootId: bootId() };
+    wires.setWitness({ ...self, clusterUid, keys, beatMs, silentBeats, contactMs });
   };
   const watch = watchKeys(hand);
   hand(watch.keys());

@@ -24,6 +24,10 @@ const GAUGES = {
     name: 'witness_peers_unheard',
     help: 'Peers that renew their Lease and were not heard for 10 s',
   },
+  namesake: {
+    name: 'namesake',
+    help: '1 while this agent waits since another machine runs one under its node name',
+  },
   incarnation: { name: 'incarnation', help: 'Present incarnation of this node' },
   peers: {
     name: 'peers',

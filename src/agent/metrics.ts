@@ -12,6 +12,7 @@ import type { WireStatus } from '../wire/supervisor.ts';
 import { conditionsOf, unheardText } from './conditions.ts';
 import type { ClusterDemand } from './demand.ts';
 import { type Counters, type Gauges, openCounters, openGauges } from './meters.ts';
+import { tellNamesakes } from './namesake-log.ts';
 import type { AgentStores } from './stores.ts';
 import { followWitness, type WitnessHealth } from './witness-health.ts';
 
@@ -71,6 +72,7 @@ export function agentMetrics(metrics: Metrics, log: Log): AgentMetrics {
   let conditions: readonly Condition[] = [];
   let phase: Phase = 'reading';
   const follow = followWitness();
+  const tellNamesake = tellNamesakes(log);
   const failing = new Map<LeaseAction, string>();
   const told = new Set<string>();
   return {
@@ -83,6 +85,7 @@ export function agentMetrics(metrics: Metrics, log: Log): AgentMetrics {
       tellPhase(log, phase, facts.election);
       phase = facts.election.phase;
       joined ||= phase === 'member';
+      tellNamesake(facts.election, now);
       if (!isDue(now)) return;
       const health = follow(facts.election, facts.witness, now);
       conditions = conditionsOf({ ...facts, health }, conditions, facts.wallTime);
@@ -176,6 +179,7 @@ function setGauges(gauges: Gauges, facts: TurnFacts, health: WitnessHealth, now:
   gauges.witnessHeard.set(health.heard);
   gauges.witnessUnheard.set(health.unheard.length);
   gauges.incarnation.set(election.incarnation);
+  gauges.namesake.set(election.namesake?.isAlive ? 1 : 0);
   const peers = [...election.view.values()].map((peer) => standing(election.verdicts, peer));
   for (const kind of ['live', 'provisionally dead', 'dead']) {
     gauges.peers.set(peers.filter((peer) => peer === kind).length, { standing: kind });

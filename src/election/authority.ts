@@ -9,6 +9,7 @@ import {
   missedSince,
   peersInContact,
 } from './hearing.ts';
+import { isSupplanted, namesakeHeard, SUPPLANTED } from './namesake.ts';
 import { type ElectionState, lapse } from './state.ts';
 import { contactGap } from './timing.ts';
 
@@ -32,7 +33,9 @@ const SILENT_BEATS = 3;
  */
 export function authority(before: ElectionState, world: World, now: Instant): ElectionState {
   const state = withHearing(before, world, now);
-  if (state.phase === 'reading' || state.phase === 'writing') return state;
+  if (state.phase === 'reading') return namesakeHeard(state, world.witness, now);
+  if (isSupplanted(state, world.witness)) return lapse(state, SUPPLANTED, now);
+  if (state.phase === 'writing') return state;
   if (state.wentBack) return lapse(state, 'the API server went back in time', now);
   if (world.selfFenced >= state.incarnation) {
     return lapse(state, 'its wires had not heard of it for too long', now);

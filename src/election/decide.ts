@@ -251,7 +251,8 @@ function wakeAt(state: ElectionState, now: Instant): number {
 function hasLeft(state: ElectionState, world: World): boolean {
   if (!state.draining || world.held.size > 0) return false;
   // After a lapse the claims of the last incarnation still stand: they are written off first.
-  if (state.incarnation === 0) return true;
+  // But for those that another machine has overwritten.
+  if (state.incarnation === 0 || state.namesake !== undefined) return true;
   const content = committedContent(state);
   return content?.draining === true && content.vips.size === 0;
 }

@@ -1,9 +1,10 @@
 import { add, type Instant } from '../instant.ts';
-import type { IncarnationId } from '../model.ts';
 import { activated, recommitted } from './barrier.ts';
 import { addMove } from './failback.ts';
-import { incarnationId, type LeaseCut } from './records.ts';
-import { openRegister, seenBack, settled, type WriteOutcome } from './register.ts';
+import { entered, joined } from './joining.ts';
+import { SUPPLANTED } from './namesake.ts';
+import { incarnationId, type LeaseCut, type LeaseStamp, type Stored } from './records.ts';
+import { seenBack, settled, type WriteOutcome } from './register.ts';
 import { type ClaimsContent, committedContent, type ElectionState, lapse, stamp } from './state.ts';
 import { contactGap } from './timing.ts';
 import { buried, confirmed } from './verdict.ts';
@@ -11,11 +12,6 @@ import { observe, restarted, type View } from './view.ts';
 
 /** After a write or a LIST that failed, the next one waits this long. */
 const RETRY_MS = 100;
-/**
- * A wire ends with its agent, but a frame that it let pass may take until then (A2): a successor on the
- * same host voids the claims of a predecessor that did not release them no sooner.
- */
-const LAST_FRAME_MS = 250;
 
 /** The state after the watch showed `cut`. */
 export function watched(state: ElectionState, cut: LeaseCut, now: Instant): ElectionState {
@@ -45,7 +41,9 @@ export function listed(
   const idle = { ...seen, listing: undefined };
   // I7 would refuse everything from now on, and nobody would hear of anybody: only a new start helps.
   if (cut.revision < listing.newest) return { ...idle, wentBack: true };
-  if (idle.phase === 'reading') return state.phase === 'reading' ? joined(idle, cut, now) : idle;
+  if (idle.phase === 'reading') {
+    return state.phase === 'reading' ? entered(idle, listing, cut, now) : idle;
+  }
   const verdicts = confirmed(idle.verdicts, idle.view, listing.published);
   if (listing.forWrite < idle.barrier) return activated({ ...idle, verdicts }, now);
   const barrier = { barrier: listing.forWrite, barrierRevision: cut.revision };
@@ -127,13 +125,25 @@ export function asked(state: ElectionState): ElectionState {
 function ownSeen(state: ElectionState, cut: LeaseCut, now: Instant): ElectionState {
   const self = stamp(state, 0);
   const node = state.self.node;
-  const heartbeat = seenBack(state.heartbeat, cut.heartbeats.get(node), cut.revision, self);
-  const claims = seenBack(state.claims, cut.claims.get(node), cut.revision, self);
-  if (heartbeat === 'foreign')
-    return lapse(state, 'its heartbeat lease was changed by others', now);
-  if (claims === 'foreign') return lapse(state, 'its claims lease was changed by others', now);
+  const stored = { heartbeat: cut.heartbeats.get(node), claims: cut.claims.get(node) };
+  const heartbeat = seenBack(state.heartbeat, stored.heartbeat, cut.revision, self);
+  const claims = seenBack(state.claims, stored.claims, cut.revision, self);
+  if (heartbeat === 'foreign') {
+    return lapse(state, changedBy(state, 'heartbeat', stored.heartbeat), now);
+  }
+  if (claims === 'foreign') return lapse(state, changedBy(state, 'claims', stored.claims), now);
   const next = recommitted({ ...state, heartbeat, claims });
   return heartbeat.seen > state.heartbeat.seen ? echoed(next, now) : next;
+}
+
+/** Why the incarnation is over, for people. */
+function changedBy(
+  { self }: ElectionState,
+  kind: string,
+  stored: Stored<LeaseStamp> | undefined,
+): string {
+  const isOther = stored !== undefined && stored.record.bootId !== self.bootId;
+  return isOther ? SUPPLANTED : `its ${kind} lease was changed by others`;
 }
 
 /** A heartbeat of ours came back: authority and contact count from when it was sent (I4). */
@@ -175,65 +185,16 @@ export function succeeded(state: ElectionState, cut: LeaseCut, now: Instant): El
   const seen = watched(state, cut, now);
   const last = cut.claims.get(node)?.record;
   if (last === undefined || !cut.heartbeats.has(node)) return seen;
+  // Not what was handed over: another machine has taken it since.
+  if (last.bootId !== state.self.bootId) return seen;
   const verdicts = { ...seen.verdicts, fences: last.fences };
   return joined({ ...seen, verdicts, inherits: true, quietUntil: now }, cut, now);
-}
-
-/** What a process that was handed the lock still wishes to go on with, if its first attempt was refused. */
-function inherited(state: ElectionState, cut: LeaseCut): ElectionState['wanted'] {
-  const { node } = state.self;
-  const last = cut.claims.get(node)?.record;
-  if (!state.inherits || last === undefined) return state.wanted;
-  const claim = { from: node, reason: 'handed over by the agent before' };
-  return new Map([...last.vips.keys()].map((vip) => [vip, claim]));
-}
-
-/** The LIST that a join needs: takes over our Leases as they are stored, under the next incarnation. */
-function joined(state: ElectionState, cut: LeaseCut, now: Instant): ElectionState {
-  const node = state.self.node;
-  const heartbeat = cut.heartbeats.get(node);
-  const claims = cut.claims.get(node);
-  const known = [state.incarnation, heartbeat?.record.incarnation, claims?.record.incarnation];
-  const others = [...state.view.values()].map((peer) => peer.claims?.joined ?? 0);
-  const own = claims?.record.joined ?? state.joined;
-  const { bootId, session } = state.self;
-  const quietUntil = state.quietUntil ?? add(now, LAST_FRAME_MS);
-  // Without a claims lease nobody can tell: a predecessor's may have been deleted.
-  const orphaned =
-    claims === undefined ||
-    (claims.record.bootId === bootId &&
-      claims.record.session !== session &&
-      claims.record.vips.size > 0);
-  return {
-    ...state,
-    phase: 'writing',
-    incarnation: Math.max(...known.map((number) => number ?? 0), ...fencesOfOurs(state)) + 1,
-    joined: own > 0 ? own : Math.max(0, ...others) + 1,
-    heartbeat: openRegister(heartbeat?.revision ?? cut.unreadable.get(`heartbeat/${node}`)),
-    claims: openRegister(claims?.revision ?? cut.unreadable.get(`claims/${node}`)),
-    quietUntil,
-    nextClaimsAt: orphaned && !state.inherits ? quietUntil : state.nextClaimsAt,
-    wanted: inherited(state, cut),
-    barrier: 0,
-  };
 }
 
 /** A fence on the incarnation that we are, or are about to be: it retires whatever state it is in (I6). */
 function isFenced(state: ElectionState): boolean {
   const own = incarnationId(stamp(state, 0));
   return [...state.view.values()].some((peer) => peer.claims?.fences.has(own) === true);
-}
-
-/** Incarnation numbers of ours that others have fenced: none of them may be used again. */
-function fencesOfOurs(state: ElectionState): number[] {
-  const prefix = `${state.self.node}/${state.self.bootId}/`;
-  const ids: IncarnationId[] = [...state.view.values()].flatMap((peer) => [
-    ...(peer.claims?.fences ?? []),
-  ]);
-  return ids
-    .filter((id) => id.startsWith(prefix))
-    .map((id) => Number(id.slice(prefix.length)))
-    .filter((number) => Number.isSafeInteger(number));
 }
 
 /** Who claimed each VIP last, and when VIPs so changed hands between peers. */

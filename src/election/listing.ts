@@ -27,6 +27,7 @@ export function withListing(
   const token = state.write + 1;
   const listing = {
     token,
+    beganAt: now,
     forWrite: state.claims.committed,
     newest: state.newest,
     published: ripeFences(state, now),

@@ -1,5 +1,6 @@
 import { add, type Instant, NEVER } from '../instant.ts';
 import type { IncarnationId, NodeName, PublishedLink, Vip } from '../model.ts';
+import type { Namesake } from './namesake.ts';
 import { type Ring, ringOf } from './rank.ts';
 import type { Claim, LeaseStamp } from './records.ts';
 import { openRegister, type Register } from './register.ts';
@@ -13,6 +14,7 @@ const REJOIN_MS = 50;
 /** Who this agent process is: constant over its life. */
 export interface Self {
   readonly node: NodeName;
+  /** Of this machine since it was started: what runs under the same one shares the lock of the host. */
   readonly bootId: string;
   readonly session: string;
 }
@@ -64,6 +66,7 @@ export interface Move {
 /** A LIST under way, and what its answer may prove. */
 export interface Listing {
   readonly token: number;
+  readonly beganAt: Instant;
   /** Newest claims write that was committed when it began. */
   readonly forWrite: number;
   /** Newest revision heard of when it began. */
@@ -120,6 +123,8 @@ export interface ElectionState {
   readonly quietUntil: Instant | undefined;
   /** The claims of the process before us on this host were handed to us, and we are no member yet. */
   readonly inherits: boolean;
+  /** While reading: another machine under our name that is waited for. */
+  readonly namesake: Namesake | undefined;
   /** When this process became a member for the first time. */
   readonly firstMemberAt: Instant | undefined;
   /** Newest revision heard of. */
@@ -207,6 +212,7 @@ export function initialState(self: Self, timing: Timing): ElectionState {
     released: new Map(),
     quietUntil: undefined,
     inherits: false,
+    namesake: undefined,
     firstMemberAt: undefined,
     newest: 0n,
     wentBack: false,

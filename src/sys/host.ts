@@ -1,11 +1,17 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
 
 const CAP_NET_RAW = 13n;
 
-/** The kernel's boot id: tells two machines of one name, and two boots of one machine, apart. */
+/**
+ * Tells two machines of one name, and two boots of one machine, apart: the kernel's boot id and the number of
+ * our network namespace, for nodes in containers share a kernel. Processes with the same one share the lock
+ * of the node (`takeNodeLock`), which lives in that namespace.
+ */
 export function bootId(): string {
-  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  const kernel = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  const [namespace] = /\d+/.exec(readlinkSync('/proc/self/ns/net')) ?? [];
+  return `${kernel}.${namespace}`;
 }
 
 /** Random text that no other process shares. */

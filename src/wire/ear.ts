@@ -1,7 +1,7 @@
 import { silencePatience } from '../election/timing.ts';
 import { add, FOREVER, type Instant, NEVER } from '../instant.ts';
 import type { Hearing, LinkHearing, NodeName, Utterance } from '../model.ts';
-import { incarnationParts } from '../witness/incarnation.ts';
+import { type IncarnationParts, incarnationParts } from '../witness/incarnation.ts';
 import type { Beat, Echo, Said, WitnessMessage } from '../witness/message.ts';
 import { accept, type ReplayGuard, type Stream } from '../witness/replay.ts';
 
@@ -13,6 +13,7 @@ const MAX_SAID = 512;
 /** What is heard on one link. Changed only by the functions of this file. */
 export interface Ear {
   readonly node: NodeName;
+  readonly bootId: string;
   readonly silentMs: number;
   readonly contactMs: number;
   /** A peer that echoes this or a later number of ours has heard us since we started. */
@@ -37,6 +38,7 @@ interface Peer {
 
 export interface EarOptions {
   readonly node: NodeName;
+  readonly bootId: string;
   readonly beatMs: number;
   readonly silentBeats: number;
   readonly contactMs: number;
@@ -56,6 +58,7 @@ const NOTHING: Heard = { kind: 'nothing' };
 export function openEar(options: EarOptions, now: Instant): Ear {
   return {
     node: options.node,
+    bootId: options.bootId,
     silentMs: silencePatience({ ...options, beatInterval: options.beatMs }),
     contactMs: options.contactMs,
     startSeq: seqAt(now),
@@ -76,19 +79,37 @@ export function seqAt(now: Instant): number {
 /** Takes in an authentic message that has come at `now`. */
 export function listen(ear: Ear, message: WitnessMessage, now: Instant): Heard {
   const sender = incarnationParts(message.sender);
-  if (sender === undefined || sender.node === ear.node) return { kind: 'dropped', reason: 'own' };
+  if (sender === undefined || isOwn(ear, sender)) return { kind: 'dropped', reason: 'own' };
   const stream = accept(ear.guard, sender, message.seq);
   if (stream === 'replayed') return { kind: 'dropped', reason: 'replayed' };
   ear.foreignAt = now;
   const peer = peerOf(ear, sender.node);
-  peer.seq = message.seq;
-  peer.at = now;
+  const counts = !isOutranked(ear, peer, sender, now);
+  if (counts) {
+    peer.seq = message.seq;
+    peer.at = now;
+  }
   if (message.kind === 'said') return hearSaid(ear, message, stream);
   stream.beats += 1;
   stream.proven ||= stream.beats > 1 && answersUs(ear, message);
-  if (!stream.proven) return NOTHING;
+  if (!stream.proven || !counts) return NOTHING;
   ear.beats += 1;
   return { kind: 'beat', node: sender.node, urgent: hearBeat(ear, peer, message, now) };
+}
+
+/** Of this machine since it was started; another machine under our name is somebody else. */
+function isOwn({ node, bootId }: Ear, sender: IncarnationParts): boolean {
+  return sender.node === node && sender.bootId === bootId;
+}
+
+/**
+ * Of two machines under one name the one of the later incarnation speaks for it, and the other is not heard as
+ * long as it does. (An agent that waits for the other to end has none at all.)
+ */
+function isOutranked(ear: Ear, { hearing }: Peer, sender: IncarnationParts, now: Instant): boolean {
+  const known = hearing && incarnationParts(hearing.id);
+  if (hearing === undefined || known === undefined || known.bootId === sender.bootId) return false;
+  return known.number > sender.number && now < add(hearing.heardAt, ear.silentMs);
 }
 
 /** A frame of another host that is no message of the witness has come, at `at` or later. */

@@ -56,6 +56,8 @@ export type Grant = Omit<Permit, 'kind' | 'ping'>;
 /** Who speaks on the witness, and how. */
 export interface WitnessSettings {
   readonly node: NodeName;
+  /** Of this machine since it was started: another machine under the same name is a peer. */
+  readonly bootId: string;
   /** UID of the namespace `kube-system`. */
   readonly clusterUid: string;
   /** Contents of the key files in hexadecimal: the first signs, all verify. Null: the witness is off. */

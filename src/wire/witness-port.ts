@@ -129,6 +129,7 @@ function setUp(
 function isSame(a: WitnessSettings, b: WitnessSettings): boolean {
   return (
     a.node === b.node &&
+    a.bootId === b.bootId &&
     a.clusterUid === b.clusterUid &&
     a.beatMs === b.beatMs &&
     a.silentBeats === b.silentBeats &&

@@ -6,8 +6,10 @@ const BARRIER = 'src/election/barrier.ts';
 const AUTHORITY = 'src/election/authority.ts';
 const DECIDE = 'src/election/decide.ts';
 const EVENTS = 'src/election/events.ts';
+const JOINING = 'src/election/joining.ts';
 const LISTING = 'src/election/listing.ts';
 const HEARING = 'src/election/hearing.ts';
+const NAMESAKE = 'src/election/namesake.ts';
 const TIMING = 'src/election/timing.ts';
 const VERDICT = 'src/election/verdict.ts';
 const GATE = 'src/wire/gate.ts';
@@ -131,7 +133,7 @@ const RULES: readonly Ablation[] = [
     rule: 'I5: a lapse begins a new incarnation',
     seeds: 20,
     patches: [
-      { file: EVENTS, find: '...fencesOfOurs(state)) + 1,', put: '...fencesOfOurs(state)),' },
+      { file: JOINING, find: '...fencesOfOurs(state)) + 1,', put: '...fencesOfOurs(state)),' },
     ],
   },
   {
@@ -174,7 +176,38 @@ const RULES: readonly Ablation[] = [
     rule: 'I5: a successor on the same host waits for the last frame of its predecessor',
     seeds: 20,
     patches: [
-      { file: EVENTS, find: 'const LAST_FRAME_MS = 250;', put: 'const LAST_FRAME_MS = 0;' },
+      { file: JOINING, find: 'const LAST_FRAME_MS = 250;', put: 'const LAST_FRAME_MS = 0;' },
+    ],
+  },
+  {
+    rule: 'another machine under our name is waited for while it renews its heartbeat',
+    seeds: 40,
+    plan: { nodes: 3 },
+    faults: ['two machines of one name', 'watch lags'],
+    patches: [
+      {
+        file: NAMESAKE,
+        find: '  if (bootId === undefined || hasLeft(claims?.record)) return undefined;\n',
+        put: "  if (bootId === undefined || bootId !== '') return undefined;\n",
+      },
+    ],
+  },
+  {
+    rule: 'another machine under our name is waited for while it is heard: it may be holding',
+    seeds: 200,
+    plan: { nodes: 3, witness: 'on' },
+    faults: ['two machines of one name', 'API cut off', 'API away from all'],
+    patches: [
+      {
+        file: NAMESAKE,
+        find: '  if (voice === undefined) return state;\n',
+        put: "  if (voice === undefined || voice.bootId !== '') return state;\n",
+      },
+      {
+        file: NAMESAKE,
+        find: '(namesakeVoice(state, report)?.number ?? 0) > state.incarnation;',
+        put: 'namesakeVoice(state, report) === null;',
+      },
     ],
   },
   {

@@ -81,7 +81,7 @@ export class SimAgent {
   constructor(deps: AgentDeps) {
     const { node, session, timing } = deps;
     this.#deps = deps;
-    this.state = initialState({ node: node.name, bootId: `b${node.boot}`, session }, timing);
+    this.state = initialState({ node: node.as, bootId: `b${node.boot}`, session }, timing);
     const { segment, journal } = deps;
     this.wire = new SimWire({
       ...deps,

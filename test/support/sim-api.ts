@@ -44,7 +44,7 @@ export class SimApi {
   ): void {
     const { queue, journal } = this.#deps;
     const sentAt = localTime(node, queue.now);
-    journal.sent(node.name, write.record);
+    journal.sent(node, write.record);
     this.#served(node, (answers) => {
       const outcome = this.leases.commit(write, node.version);
       if (outcome.kind === 'committed') {

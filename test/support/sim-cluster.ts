@@ -23,6 +23,9 @@ const NEWS_MS = 20;
 /** The same for what comes over other watches than that of the Leases. */
 const DIFFER_MS = 500;
 
+/** Boots of a second machine under one name are counted from here. */
+const NAMESAKE_BOOT = 101;
+
 /** Two nodes that answer for one VIP at the same time. */
 export interface Overlap {
   readonly vip: string;
@@ -50,13 +53,14 @@ export interface SimSize {
 /** Nodes, their API server and the time, all from one seed in one thread. */
 export class SimCluster {
   readonly nodes: ReadonlyMap<string, SimNode>;
+  readonly #hosts: Map<string, SimNode>;
   readonly random: () => number;
   readonly api: SimApi;
   readonly journal: SimJournal;
   /** Undefined: the witness is off. */
   readonly segment: SimSegment | undefined;
   readonly #queue = new SimQueue();
-  readonly #timing: Timing;
+  readonly timing: Timing;
   readonly allVips: readonly string[];
   /** What the cluster asks for now; each node knows of it a moment later. */
   demand: Demand;
@@ -70,14 +74,15 @@ export class SimCluster {
   ) {
     shareRings();
     this.random = seededRandom(seed);
-    this.#timing = timing;
+    this.timing = timing;
     this.journal = new SimJournal(timing);
     this.allVips = vips;
     this.demand = demandFor(nodes, vips);
     const all = [...nodes, ...later];
-    this.nodes = new Map(
+    this.#hosts = new Map(
       all.map((name, i) => [name, newNode(name, seed + i, this.demand, rates[i])]),
     );
+    this.nodes = this.#hosts;
     const queue = this.#queue;
     this.api = new SimApi({
       queue,
@@ -142,7 +147,7 @@ export class SimCluster {
   /** Starts an agent where none runs. */
   start(name: string): void {
     const node = this.node(name);
-    if (node.agent !== undefined || !this.demand.nodes.has(name)) return;
+    if (node.agent !== undefined || !this.demand.nodes.has(node.as)) return;
     if (this.now < this.#startsHeldUntil) {
       this.after(this.#startsHeldUntil - this.now, () => this.start(name));
       return;
@@ -156,7 +161,7 @@ export class SimCluster {
       api: this.api,
       journal: this.journal,
       segment: this.segment,
-      timing: this.#timing,
+      timing: this.timing,
       session: `s${this.#sessions}`,
       onEnd: (why) => {
         this.#bury(node, agent, 0);
@@ -165,6 +170,22 @@ export class SimCluster {
     });
     node.agent = agent;
     this.api.relist(node, this.random() * 10);
+  }
+
+  /** The other machine on which somebody has an agent run under the name of this node, if there is one. */
+  namesakeOf(name: string): SimNode | undefined {
+    return this.nodes.get(`${name}'`);
+  }
+
+  /** An agent is started under the name of a node on another machine, and killed there after so long. */
+  impersonate(name: string, ms: number): void {
+    const host = `${name}'`;
+    if (!this.nodes.has(host)) {
+      const node = newNode(host, host.length, this.demand);
+      this.#hosts.set(host, { ...node, as: name, boot: NAMESAKE_BOOT });
+    }
+    this.start(host);
+    this.after(ms, () => this.kill(host));
   }
 
   /** No agent starts for so long. */
@@ -341,6 +362,7 @@ function newNode(
 ): SimNode {
   return {
     name,
+    as: name,
     rate,
     offset: (seed % 7) * 100_000,
     boot: 1,

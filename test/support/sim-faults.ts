@@ -96,34 +96,34 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   },
   'a new node joins': (sim, _, _ms, random) => {
     const absent = [...sim.nodes.values()].filter(
-      ({ name, isGone }) => !sim.demand.nodes.has(name) && !isGone,
+      ({ name, as, isGone }) => !sim.demand.nodes.has(as) && !isGone && name === as,
     );
     if (absent.length > 0) sim.join(anyOf(random, absent).name);
   },
   'a node goes for good': (sim, node) => {
     if (sim.demand.nodes.size > 3 && sim.demand.nodes.has(node.name)) sim.removeForGood(node.name);
   },
-  'Lease deleted': (sim, node, _, random) => sim.api.deleteLeases(node.name, [anyOf(random, BOTH)]),
-  'both Leases deleted': (sim, node) => sim.api.deleteLeases(node.name, BOTH),
+  'Lease deleted': (sim, node, _, random) => sim.api.deleteLeases(node.as, [anyOf(random, BOTH)]),
+  'both Leases deleted': (sim, node) => sim.api.deleteLeases(node.as, BOTH),
   'Lease spoilt': (sim, node, _, random) =>
-    sim.api.meddle(node.name, (leases) => leases.spoil(anyOf(random, BOTH), node.name)),
+    sim.api.meddle(node.as, (leases) => leases.spoil(anyOf(random, BOTH), node.as)),
   'label removed': (sim, node, _, random) =>
-    sim.api.meddle(node.name, (leases) => leases.unlabel(anyOf(random, BOTH), node.name)),
+    sim.api.meddle(node.as, (leases) => leases.unlabel(anyOf(random, BOTH), node.as)),
   'claims edited with its stamp kept': (sim, node, _, random) => editClaims(sim, node, random),
   'heartbeat edited with its stamp kept': (sim, node, _, random) =>
-    sim.api.meddle(node.name, (leases) =>
-      leases.editHeartbeat(node.name, 1 + Math.floor(random() * 40)),
+    sim.api.meddle(node.as, (leases) =>
+      leases.editHeartbeat(node.as, 1 + Math.floor(random() * 40)),
     ),
   'excluded for an instant': (sim, node, _, random) => {
-    sim.exclude([node.name]);
+    sim.exclude([node.as]);
     sim.after(5 + random() * 55, () => sim.exclude([]));
   },
   'excluded for long': (sim, node, ms) => {
-    sim.exclude([node.name]);
+    sim.exclude([node.as]);
     sim.after(ms, () => sim.exclude([]));
   },
   cordoned: (sim, node, ms) => {
-    sim.ask({ draining: new Map([[node.name, 'cordoned']]) });
+    sim.ask({ draining: new Map([[node.as, 'cordoned']]) });
     sim.after(ms, () => sim.ask({ draining: new Map() }));
   },
   'Service comes and goes': (sim, _, ms, random) => {
@@ -150,6 +150,13 @@ export const SETTINGS: Readonly<Record<string, Fault>> = {
   'requests are slow or lost': (sim) => {
     sim.api.mood = 'flaky';
   },
+  /** Four times somebody starts an agent under the name of a node on a machine that is not that node. */
+  'two machines of one name': (sim, node, _, random) => {
+    for (let i = 0; i < 4; i += 1) {
+      const ms = 500 + random() * 12_000;
+      sim.after(random() * 40_000, () => sim.impersonate(node.name, ms));
+    }
+  },
   /**
    * Once, etcd goes back to what it was 10 to 16 s before. (With a younger backup the nodes catch up with
    * its revisions before they LIST and notice nothing; but nobody restores one of the last second.) A
@@ -171,7 +178,8 @@ export const SETTINGS: Readonly<Record<string, Fault>> = {
 export function injectFault(sim: SimCluster, { name, node, ms, salt }: SimFault): void {
   const fault = FAULTS[name] ?? SETTINGS[name];
   if (fault === undefined) throw new RangeError(`there is no fault '${name}'`);
-  fault(sim, sim.node(node), ms, seededRandom(salt));
+  const namesake = salt % 2 === 1 ? sim.namesakeOf(node) : undefined;
+  fault(sim, namesake ?? sim.node(node), ms, seededRandom(salt));
 }
 
 /** Ends what lasts, but for stops; every node gets its agent back. */
@@ -191,6 +199,7 @@ export function heal(sim: SimCluster): void {
     node.wireSlowUntil = 0;
     sim.setLinks(node, SIM_LINKS);
     sim.api.relist(node, 10);
+    if (node.as !== node.name) sim.kill(node.name);
     // One that was told to leave does so within 4.5 s.
     if (names.includes(node.name)) sim.after(5000, () => sim.start(node.name));
   }
@@ -201,17 +210,17 @@ export function heal(sim: SimCluster): void {
  * such as a process that has just started, takes the lie for the truth: no promise covers that.
  */
 function editClaims(sim: SimCluster, node: SimNode, random: () => number): void {
-  const stored = sim.leases.list().claims.get(node.name);
+  const stored = sim.leases.list().claims.get(node.as);
   const others = [...sim.nodes.values()].filter((other) => other !== node);
   const known = others.every(
-    ({ agent, name }) =>
-      !sim.demand.nodes.has(name) ||
-      agent?.state.view.get(node.name)?.claimsRevision === stored?.revision,
+    ({ agent, as }) =>
+      !sim.demand.nodes.has(as) ||
+      agent?.state.view.get(node.as)?.claimsRevision === stored?.revision,
   );
   if (stored === undefined || !known) return;
   sim.holdStarts(AUTHORITY_MS);
-  sim.api.meddle(node.name, (leases) =>
-    leases.editClaims(node.name, (claims) => {
+  sim.api.meddle(node.as, (leases) =>
+    leases.editClaims(node.as, (claims) => {
       const kept = [...claims.vips].filter(() => random() < 0.5);
       return { ...claims, vips: new Map(kept) };
     }),

@@ -128,12 +128,13 @@ export class HandNode {
 export class HandPeer {
   readonly #leases: SimLeases;
   readonly #node: string;
-  readonly #bases = new Map<string, bigint>();
+  readonly #bootId: string;
   #write = 0;
 
-  constructor(leases: SimLeases, node = 'n2') {
+  constructor(leases: SimLeases, node = 'n2', bootId = 'b') {
     this.#leases = leases;
     this.#node = node;
+    this.#bootId = bootId;
   }
 
   /** Number of its newest write. */
@@ -147,26 +148,31 @@ export class HandPeer {
 
   claim(incarnation: number, vips: readonly Vip[], leaving: readonly Vip[] = []): void {
     const claim = { reason: 'first claim', from: undefined };
-    this.#commit({
-      kind: 'claims',
-      ...this.#stamp(incarnation),
-      vips: new Map(vips.map((vip) => [vip, claim])),
-      leaving: new Set(leaving),
-      fences: new Set(),
-      joined: 1,
-      draining: false,
-      links: SIM_LINKS,
-    });
+    const claims = new Map(vips.map((vip) => [vip, claim]));
+    this.#writeClaims(incarnation, { vips: claims, leaving: new Set(leaving), draining: false });
+  }
+
+  /** It ends in order. */
+  leave(incarnation: number): void {
+    this.#writeClaims(incarnation, { vips: new Map(), leaving: new Set(), draining: true });
+  }
+
+  #writeClaims(incarnation: number, content: Pick<Claims, 'vips' | 'leaving' | 'draining'>): void {
+    const rest = { fences: new Set<string>(), joined: 1, links: SIM_LINKS };
+    this.#commit({ kind: 'claims', ...this.#stamp(incarnation), ...content, ...rest });
   }
 
   #stamp(incarnation: number) {
     this.#write += 1;
-    return { node: this.#node, bootId: 'b', session: 'peer', incarnation, write: this.#write };
+    const self = { node: this.#node, bootId: this.#bootId, session: 'peer' };
+    return { ...self, incarnation, write: this.#write };
   }
 
   #commit(record: Heartbeat | Claims): void {
-    const outcome = this.#leases.commit({ base: this.#bases.get(record.kind), record });
-    if (outcome.kind !== 'committed') throw new Error(`${record.kind} of n2: ${outcome.kind}`);
-    this.#bases.set(record.kind, outcome.revision);
+    const { heartbeats, claims } = this.#leases.list();
+    const stored = record.kind === 'heartbeat' ? heartbeats : claims;
+    const base = stored.get(this.#node)?.revision;
+    const outcome = this.#leases.commit({ base, record });
+    if (outcome.kind !== 'committed') throw new Error(`${record.kind}: ${outcome.kind}`);
   }
 }

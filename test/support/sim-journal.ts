@@ -3,6 +3,7 @@ import type { Timing } from '../../src/election/timing.ts';
 import { add, type Instant, NEVER } from '../../src/instant.ts';
 import type { IncarnationId, NodeName, Vip } from '../../src/model.ts';
 import type { WitnessMessage } from '../../src/witness/message.ts';
+import type { SimNode } from './sim-node.ts';
 
 /** What a node itself has committed last; what people did to its Leases since does not count here. */
 export interface Committed {
@@ -50,9 +51,10 @@ export class SimJournal {
   /** When etcd went back last. */
   restoredAt = Number.NEGATIVE_INFINITY;
   readonly #timing: Timing;
+  /** By host: two may write under one name. */
   readonly #written = new Map<
-    NodeName,
-    { readonly session: string; readonly incarnation: number }
+    string,
+    { readonly node: NodeName; readonly session: string; readonly incarnation: number }
   >();
   /** The node that activated each VIP last. */
   readonly #owners = new Map<Vip, NodeName>();
@@ -68,14 +70,17 @@ export class SimJournal {
   }
 
   /** The node sends a write; it may be carried out much later, or never. */
-  sent(writer: NodeName, { node, kind, session, incarnation }: Heartbeat | Claims): void {
-    if (writer !== node) this.breach('S6', `${writer} wrote a ${kind} lease of ${node}`);
-    const before = this.#written.get(node);
-    this.#written.set(node, { session, incarnation });
+  sent(
+    { name, as }: Pick<SimNode, 'name' | 'as'>,
+    { node, kind, session, incarnation }: Heartbeat | Claims,
+  ): void {
+    if (as !== node) this.breach('S6', `${name} wrote a ${kind} lease of ${node}`);
+    const before = this.#written.get(name);
+    this.#written.set(name, { node, session, incarnation });
     if (before !== undefined && before.session !== session) this.#forgetReleases(node);
     if (before?.session !== session && this.#hasLost(node)) return;
     if (before === undefined || incarnation >= before.incarnation) return;
-    this.breach('S6', `${node} wrote as incarnation ${incarnation} after ${before.incarnation}`);
+    this.breach('S6', `${name} wrote as incarnation ${incarnation} after ${before.incarnation}`);
   }
 
   /** Whether a process that begins may have found anything: the one after the loss, or the one after that. */
@@ -159,7 +164,7 @@ export class SimJournal {
 
   restored(now: number): void {
     this.restoredAt = now;
-    for (const node of this.#written.keys()) this.#lost.set(node, 2);
+    for (const { node } of this.#written.values()) this.#lost.set(node, 2);
   }
 }
 

@@ -14,6 +14,8 @@ export const SIM_LINKS: readonly PublishedLink[] = [
  */
 export interface SimNode {
   readonly name: string;
+  /** Name of the node that its agent runs for: another one's, if somebody has made a mistake. */
+  readonly as: string;
   /** Local milliseconds per true one: A1 allows an error of 1 % between any two. */
   readonly rate: number;
   /** Local time at true time 0. */

@@ -90,6 +90,7 @@ export function nextLookAt(sim: SimCluster): number {
   if (journal.activations.length > 0 || isRestored(sim) || sim.isDoubled()) return now + CHECK_MS;
   let at = Number.POSITIVE_INFINITY;
   for (const node of sim.nodes.values()) {
+    if (isOverslept(sim, node)) return now + CHECK_MS;
     if (now < node.stoppedUntil) at = Math.min(at, node.stoppedUntil);
     for (const { id, held } of answering(node, now)) {
       const until = held ? at : trueTime(node, entitledUntil(sim, id) + SEND_DELAY_MS + LATE_MS);
@@ -176,13 +177,19 @@ function unclaimed(sim: SimCluster): string | undefined {
   return undefined;
 }
 
+/** G2: another machine of its name may have taken over while it was frozen with its clock. */
+function isOverslept(sim: SimCluster, node: SimNode): boolean {
+  return sim.namesakeOf(node.as) !== undefined && isThawed(sim, node, sim.timing);
+}
+
 /** What the node answers for without a claim to match, in words. */
 export function unclaimedBy(sim: SimCluster, node: SimNode): string | undefined {
+  if (isOverslept(sim, node)) return undefined;
   for (const { id, held, vips } of answering(node, sim.now)) {
     if (held && isRestored(sim)) continue;
-    const committed = sim.journal.claims.get(node.name);
+    const committed = sim.journal.claims.get(node.as);
     for (const vip of vips) {
-      if (sim.journal.isClaimed(node.name, id, vip)) continue;
+      if (sim.journal.isClaimed(node.as, id, vip)) continue;
       const has = `${committed?.id}: ${[...(committed?.vips ?? [])].join(' ')}`;
       return `${id} answers for ${vip}, but committed is ${has}`;
     }

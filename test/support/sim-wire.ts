@@ -74,7 +74,8 @@ export class SimWire {
     if (say !== undefined && timing.beatInterval > 0) {
       const { beatInterval: beatMs, silentBeats } = timing;
       const contactMs = contactGap(timing);
-      const settings = { node: node.name, beatMs, silentBeats, contactMs };
+      const self = { node: node.as, bootId: `b${node.boot}` };
+      const settings = { ...self, beatMs, silentBeats, contactMs };
       this.#witness = openWitness(settings, this.#gate, this.#now());
       this.#setAlarm();
     }

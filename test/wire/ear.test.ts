@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { silencePatience } from '../../src/election/timing.ts';
 import { FOREVER } from '../../src/instant.ts';
 import {
   type Ear,
@@ -12,6 +13,8 @@ import {
   settleSilence,
 } from '../../src/wire/ear.ts';
 import { at, beat, SETTINGS, START, saying } from './witness-words.ts';
+
+const SILENCE = silencePatience({ ...SETTINGS, beatInterval: SETTINGS.beatMs });
 
 /** An ear that has heard two beats of `peer`, the last at 100 ms. */
 function hearingEar(): Ear {
@@ -70,6 +73,28 @@ test('own and replayed messages change nothing', () => {
     reason: 'replayed',
   });
   assert.deepEqual(ear, before);
+});
+
+test('another machine under our name is a peer like others', () => {
+  const ear = openEar(SETTINGS, START);
+  listen(ear, beat(0, undefined, { sender: 'me/x/8' }), at(0));
+  listen(ear, beat(100, 50, { sender: 'me/x/8' }), at(100));
+  assert.equal(heardOf(ear, 'me')?.id, 'me/x/8');
+});
+
+test('of two machines under one name the later incarnation is heard, as long as it speaks', () => {
+  const ear = hearingEar();
+  listen(ear, beat(110, 50, { sender: 'peer/q/0' }), at(110));
+  listen(ear, beat(210, 50, { sender: 'peer/q/0' }), at(210));
+  assert.equal(heardOf(ear)?.id, 'peer/p/1');
+  assert.deepEqual(echoesOf(ear, at(210)), [{ node: 'peer', seq: beat(100, 50).seq }]);
+  listen(ear, beat(310, 50, { sender: 'peer/q/2' }), at(310));
+  assert.equal(heardOf(ear)?.id, 'peer/q/2');
+  listen(ear, beat(400, 50), at(400));
+  assert.equal(heardOf(ear)?.id, 'peer/q/2');
+  const later = 310 + SILENCE;
+  listen(ear, beat(later, 50), at(later));
+  assert.equal(heardOf(ear)?.id, 'peer/p/1', 'the other has fallen silent');
 });
 
 test('contact is aged from when the beat came', () => {

@@ -22,6 +22,7 @@ const GROUP = '034c48000001';
 
 const settings = (node: string, keys: readonly string[] | null = [KEY]): WitnessSettings => ({
   node,
+  bootId: 'boot',
   clusterUid: '0f8e1c2a-3b4d-4e5f-8091-a2b3c4d5e6f7',
   keys,
   beatMs: 100,

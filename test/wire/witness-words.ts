@@ -9,7 +9,7 @@ export const START: Instant = instant(1000);
 /** `ms` after it. */
 export const at = (ms: number): Instant => add(START, ms);
 /** Standard profile: three beats of 100 ms and 50 ms are a silence. */
-export const SETTINGS = { node: 'me', beatMs: 100, silentBeats: 3, contactMs: 1300 };
+export const SETTINGS = { node: 'me', bootId: 'b', beatMs: 100, silentBeats: 3, contactMs: 1300 };
 
 /** What `me` says of itself. */
 export const CONTENT: BeatContent = {
