@@ -34,12 +34,9 @@ export function joined(state: ElectionState, cut: LeaseCut, now: Instant): Elect
   const own = claims?.record.joined ?? state.joined;
   const { bootId, session } = state.self;
   const quietUntil = state.quietUntil ?? add(now, LAST_FRAME_MS);
-  // Without a claims lease nobody can tell: a predecessor's may have been deleted.
+  // Whatever its claims say now: it may have answered for others, and they were deleted or etcd restored.
   const orphaned =
-    claims === undefined ||
-    (claims.record.bootId === bootId &&
-      claims.record.session !== session &&
-      claims.record.vips.size > 0);
+    claims === undefined || (claims.record.bootId === bootId && claims.record.session !== session);
   return {
     ...state,
     phase: 'writing',

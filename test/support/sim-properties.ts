@@ -185,9 +185,10 @@ function isOverslept(sim: SimCluster, node: SimNode): boolean {
 /** What the node answers for without a claim to match, in words. */
 export function unclaimedBy(sim: SimCluster, node: SimNode): string | undefined {
   if (isOverslept(sim, node)) return undefined;
-  for (const { id, held, vips } of answering(node, sim.now)) {
-    if (held && isRestored(sim)) continue;
+  for (const { id, vips } of answering(node, sim.now)) {
     const committed = sim.journal.claims.get(node.as);
+    // Its own write, long given up, that was carried out on the revision that the restore brought back.
+    if (isRestored(sim) && committed?.id === id) continue;
     for (const vip of vips) {
       if (sim.journal.isClaimed(node.as, id, vip)) continue;
       const has = `${committed?.id}: ${[...(committed?.vips ?? [])].join(' ')}`;
