@@ -55,7 +55,7 @@ export function storyOf(seed: number, plan: SimPlan): readonly SimFault[] {
   if (plan.faults.includes('restored from a backup') && seed % 3 === 0) {
     add('restored from a backup');
   }
-  if (plan.faults.includes('two machines of one name') && seed % 10 === 7) {
+  if (plan.faults.includes('two machines of one name') && seed % 9 === 7) {
     add('two machines of one name');
   }
   while (at < HEALED_AT && faults.length > 0) {
