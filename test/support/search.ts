@@ -1,0 +1,125 @@
+import { hash } from 'node:crypto';
+import { faultsOf, pruned } from './search-faults.ts';
+import { isSameNode, keyOf } from './search-key.ts';
+import { type Broken, brokenIn, noted } from './search-oracle.ts';
+import { NOTHING_RECENT, type Step, stepsOf } from './search-steps.ts';
+import { nextUnits, settled } from './search-time.ts';
+import {
+  coldStart,
+  planOf,
+  type SearchPlan,
+  type SearchSize,
+  type SearchWorld,
+  timeOf,
+} from './search-world.ts';
+import { shareRings } from './sim-rings.ts';
+
+/** Long enough for everything that a steady state remembers to be old. */
+const WARM_UP_UNITS = 44;
+
+export interface SearchOptions extends SearchSize {
+  readonly start: 'steady' | 'cold';
+  /** Faults in one history at most. */
+  readonly faults: number;
+  /** Units of time after which a history ends. */
+  readonly depth: number;
+  /** Called after every unit of depth. */
+  readonly onUnit?: (found: Found) => void;
+  readonly statesMax?: number;
+}
+
+export interface Found {
+  /** Units that were explored whole. */
+  readonly depth: number;
+  readonly states: number;
+  readonly steps: number;
+  /** Nothing new was left: deeper histories only repeat. */
+  readonly isWhole: boolean;
+  readonly breach: (Broken & { readonly history: readonly string[] }) | undefined;
+}
+
+interface Visit {
+  readonly step: Step;
+  readonly before: Visit | undefined;
+}
+
+/** Explores every history from the start, breadth first by units of time, until a promise breaks. */
+export function search(options: SearchOptions): Found {
+  shareRings();
+  const plan = planOf(options);
+  const start = { ...startOf(options, plan), faultsLeft: options.faults };
+  const recent = { ...NOTHING_RECENT, nodes: start.nodes.map(({ name }) => name), news: true };
+  const first: Step = { text: 'the beginning', world: start, recent, due: false };
+  /** Of each state: the most faults that were left when it was reached. */
+  const seen = new Map<string, number>();
+  let layer: Visit[] = [{ step: first, before: undefined }];
+  let [states, steps] = [0, 0];
+  for (let depth = 0; ; depth += 1) {
+    const next: Visit[] = [];
+    // Grows while it is gone through: all that may happen within one unit.
+    const queue = layer;
+    for (const visit of queue) {
+      const { step, next: later } = opened(visit, plan, depth < options.depth);
+      for (const [found, into] of [[step, queue], [later, next]] as const) {
+        for (const each of found) {
+          steps += 1;
+          const after = { ...each, world: noted(pruned(each.world)) };
+          const key = hash('md5', keyOf(after.world), 'base64');
+          if ((seen.get(key) ?? -1) >= after.world.faultsLeft) continue;
+          seen.set(key, after.world.faultsLeft);
+          states += 1;
+          const reached = { step: after, before: visit };
+          const broken = brokenIn(after.world);
+          if (broken !== undefined) {
+            const breach = { ...broken, history: historyOf(reached) };
+            return { depth, states, steps, isWhole: false, breach };
+          }
+          into.push(reached);
+        }
+      }
+    }
+    const isWhole = next.length === 0 && depth < options.depth;
+    const found = { depth, states, steps, isWhole, breach: undefined };
+    options.onUnit?.(found);
+    if (next.length === 0 || states >= (options.statesMax ?? Number.POSITIVE_INFINITY)) return found;
+    layer = next;
+  }
+}
+
+/** What may follow: in the same unit, or once nothing is due in it any more in the next. */
+function opened(
+  { step }: Visit,
+  plan: SearchPlan,
+  goesOn: boolean,
+): { step: readonly Step[]; next: readonly Step[] } {
+  const steps = stepsOf(step.world, plan);
+  const inUnit = [...steps, ...faultsOf(step, plan)];
+  if (!goesOn || steps.some(({ due }) => due)) return { step: inUnit, next: [] };
+  return { step: inUnit, next: nextUnits(step.world, plan).map((each) => begunWith(each, plan)) };
+}
+
+function begunWith(step: Step, plan: SearchPlan): Step {
+  const now = timeOf(step.world);
+  return { ...step, world: settled(step.world, plan, (a, b) => isSameNode(a, b, now)) };
+}
+
+/** One history without faults, in a fixed order, until everything is settled and old. */
+function startOf(options: SearchOptions, plan: SearchPlan): SearchWorld {
+  let world = coldStart(options, plan);
+  if (options.start === 'cold') return world;
+  while (world.unit < WARM_UP_UNITS) {
+    const [step] = stepsOf(world, plan).filter(({ due }) => due);
+    const [next] = step === undefined ? nextUnits(world, plan) : [step];
+    if (next === undefined) throw new Error('the warm-up comes to an end');
+    world = noted(next.world);
+  }
+  return world;
+}
+
+function historyOf(visit: Visit): string[] {
+  const lines: string[] = [];
+  for (let at: Visit | undefined = visit; at !== undefined; at = at.before) {
+    lines.push(`${String(at.step.world.unit).padStart(4)}  ${at.step.text}`);
+  }
+  return lines.reverse();
+}
