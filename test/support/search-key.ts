@@ -138,6 +138,7 @@ function writeNode(to: Writer, node: SearchNode, now: Instant): void {
   if (node.life === 'boots') return;
   to.text(node.watch);
   to.text(node.looks);
+  to.text(node.begun);
   if (node.life !== 'running') to.time(node.stoppedAt);
   to.time(node.permittedAt);
   to.text(node.words);

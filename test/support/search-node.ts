@@ -29,6 +29,7 @@ import { SIM_LINKS } from './sim-node.ts';
 const MAX_SILENCE_MS = 900;
 /** Looks that one event may cause: more would be an agent that goes round in circles. */
 const LOOKS_MAX = 8;
+const REQUESTS_IN_UNIT = 3;
 
 /** One node as a value. */
 export interface SearchNode {
@@ -47,6 +48,8 @@ export interface SearchNode {
   readonly watch: 'in time' | 'late';
   /** The agent has to look in this unit. */
   readonly looks: boolean;
+  /** Requests that it has begun in this unit. */
+  readonly begun: number;
   readonly permittedAt: Instant;
   readonly beat: Beat | undefined;
   readonly words: string;
@@ -82,6 +85,7 @@ export function newNode(
     shown: -1n,
     watch: 'in time',
     looks: true,
+    begun: 0,
     permittedAt: now,
     beat: undefined,
     words: '',
@@ -90,8 +94,16 @@ export function newNode(
   };
 }
 
+/** Whether it looks again in the next unit only: a request takes its time, so there are not many in a unit. */
+export function isBusy({ begun }: SearchNode): boolean {
+  return begun >= REQUESTS_IN_UNIT;
+}
+
 /** Turns of the agent, until it has nothing left to do: in the order of `SimAgent`. */
 export function looked(before: SearchNode, demand: Demand, now: Instant): Doing {
+  if (isBusy(before)) {
+    return { node: { ...before, looks: true }, writes: [], lists: [], says: [] };
+  }
   let node: SearchNode = { ...before, looks: true };
   const writes: LeaseWrite<Heartbeat | Claims>[] = [];
   const lists: number[] = [];
@@ -128,7 +140,7 @@ export function looked(before: SearchNode, demand: Demand, now: Instant): Doing 
     node = permitting({ ...node, words }, says, now);
     node = after(node, unpaused(node.wire, now), says, now);
   }
-  return { node, writes, lists, says };
+  return { node: { ...node, begun: node.begun + writes.length + lists.length }, writes, lists, says };
 }
 
 /** The agent permits, as it does on every tick and when there is news. */
@@ -159,7 +171,7 @@ export function begun(before: SearchNode, now: Instant): Doing {
   for (const message of node.socket) {
     node = after(node, received(node.wire, message, now), says, now);
   }
-  node = { ...node, socket: [] };
+  node = { ...node, socket: [], begun: 0 };
   if (node.life === 'running') {
     const { untold } = node;
     node = permitting(heeding({ ...node, looks: true, untold: [] }, untold, now), says, now);

@@ -3,12 +3,29 @@ import type { Instant } from '../../src/instant.ts';
 /** Older than every patience of the protocol but failback's, which comes after a minute. */
 const OLD_MS = 6000;
 
-/** Numbers of which only the order counts: whose they are, and their values in the order of the text. */
+/** A part of a world: its text, and the numbers of which only the order within their group counts. */
 export interface Shape {
-  readonly text: string;
-  readonly groups: readonly string[];
-  readonly values: readonly (number | bigint)[];
+  /** Of the text: equal texts have equal numbers. */
+  readonly id: number;
+  readonly groups: readonly number[];
+  readonly values: readonly number[];
 }
+
+/** Small numbers for texts: to compare and to keep them costs nothing. */
+class Numbering {
+  readonly #known = new Map<string, number>();
+
+  of(text: string): number {
+    const known = this.#known.get(text);
+    if (known !== undefined) return known;
+    const id = this.#known.size;
+    this.#known.set(text, id);
+    return id;
+  }
+}
+
+const texts = new Numbering();
+const groupNames = new Numbering();
 
 /**
  * Writes a part of a world down so that two parts that behave alike from now on read alike: times relative to
@@ -17,15 +34,15 @@ export interface Shape {
 export class ShapeWriter {
   readonly #now: Instant;
   #text = '';
-  readonly #groups: string[] = [];
-  readonly #values: (number | bigint)[] = [];
+  readonly #groups: number[] = [];
+  readonly #values: number[] = [];
 
   constructor(now: Instant) {
     this.#now = now;
   }
 
   shape(): Shape {
-    return { text: this.#text, groups: this.#groups, values: this.#values };
+    return { id: texts.of(this.#text), groups: this.#groups, values: this.#values };
   }
 
   text(value: string | number | boolean | undefined | null): void {
@@ -53,8 +70,8 @@ export class ShapeWriter {
       return;
     }
     this.#text += '#';
-    this.#groups.push(group);
-    this.#values.push(value);
+    this.#groups.push(groupNames.of(group));
+    this.#values.push(Number(value));
   }
 
   /** A write number inside a text, `<session>.<number>`. */
@@ -90,29 +107,25 @@ export class ShapeWriter {
 
 /** One text for parts with their numbers replaced by ranks: equal if and only if the parts are alike. */
 export function joined(shapes: readonly Shape[]): string {
-  const groups = new Map<string, Set<number | bigint>>();
-  for (const shape of shapes) {
-    for (const [i, group] of shape.groups.entries()) {
-      const value = shape.values[i] ?? 0;
-      const known = groups.get(group);
-      if (known === undefined) groups.set(group, new Set([value]));
-      else known.add(value);
+  const byGroup: number[][] = [];
+  for (const { groups, values } of shapes) {
+    for (let i = 0; i < groups.length; i += 1) {
+      const group = groups[i] ?? 0;
+      const value = values[i] ?? 0;
+      const known = byGroup[group];
+      if (known === undefined) byGroup[group] = value === 0 ? [0] : [0, value];
+      else if (!known.includes(value)) known.push(value);
     }
   }
-  const ranks = new Map<string, Map<number | bigint, number>>();
-  for (const [group, values] of groups) {
-    const sorted = [...values].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
-    // 0 stands for none of them, and keeps its place.
-    const first = sorted[0] == 0 ? 0 : 1;
-    ranks.set(group, new Map(sorted.map((value, i) => [value, i + first])));
-  }
+  // 0 stands for none, and is always the first.
+  for (const values of byGroup) values?.sort((a, b) => a - b);
   let text = '';
-  for (const shape of shapes) {
-    text += shape.text;
-    for (const [i, group] of shape.groups.entries()) {
-      text += `${ranks.get(group)?.get(shape.values[i] ?? 0)},`;
+  for (const { id, groups, values } of shapes) {
+    text += `${id}:`;
+    for (let i = 0; i < groups.length; i += 1) {
+      const rank = byGroup[groups[i] ?? 0]?.indexOf(values[i] ?? 0) ?? 0;
+      text += String.fromCharCode(48 + rank);
     }
-    text += '\n';
   }
   return text;
 }

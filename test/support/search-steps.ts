@@ -9,7 +9,7 @@ import type { LeaseCut } from '../../src/election/records.ts';
 import type { WriteOutcome } from '../../src/election/register.ts';
 import type { ElectionState } from '../../src/election/state.ts';
 import type { WitnessMessage } from '../../src/witness/message.ts';
-import { looked, reached, type SearchNode } from './search-node.ts';
+import { isBusy, looked, reached, type SearchNode } from './search-node.ts';
 import { noteCommitted, noteSaid, noteSent } from './search-oracle.ts';
 import {
   type SearchFrame,
@@ -52,7 +52,7 @@ export function stepsOf(world: SearchWorld, plan: SearchPlan): Step[] {
   const steps: Step[] = [];
   for (const node of world.nodes) {
     if (node.life !== 'running') continue;
-    if (node.looks) {
+    if (node.looks && !isBusy(node)) {
       steps.push({ ...acted(world, plan, node, node.state), text: `${node.name} looks`, due: true });
     }
     if (node.shown < world.leases.revision) steps.push(watchStep(world, plan, node));

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { faultsOf, pruned } from './search-faults.ts';
 import { isSameNode, keyOf } from './search-key.ts';
+import type { SearchNode } from './search-node.ts';
 import { type Broken, brokenIn, noted } from './search-oracle.ts';
 import { NOTHING_RECENT, type Step, stepsOf } from './search-steps.ts';
 import { nextUnits, settled } from './search-time.ts';
@@ -15,7 +16,8 @@ import {
 import { shareRings } from './sim-rings.ts';
 
 /** Long enough for everything that a steady state remembers to be old. */
-const WARM_UP_UNITS = 44;
+const WARM_UP_UNITS = 54;
+const STAGGER_AT = 20;
 
 export interface SearchOptions extends SearchSize {
   readonly start: 'steady' | 'cold';
@@ -38,9 +40,16 @@ export interface Found {
   readonly breach: (Broken & { readonly history: readonly string[] }) | undefined;
 }
 
+/** How a world was reached. Of those that are done nothing else is kept. */
+interface Way {
+  readonly text: string;
+  readonly unit: number;
+  readonly before: Way | undefined;
+}
+
 interface Visit {
   readonly step: Step;
-  readonly before: Visit | undefined;
+  readonly way: Way;
 }
 
 /** Explores every history from the start, breadth first by units of time, until a promise breaks. */
@@ -52,14 +61,18 @@ export function search(options: SearchOptions): Found {
   const first: Step = { text: 'the beginning', world: start, recent, due: false };
   /** Of each state: the most faults that were left when it was reached. */
   const seen = new Map<string, number>();
-  let layer: Visit[] = [{ step: first, before: undefined }];
+  let layer: Visit[] = [visitOf(first, undefined)];
   let [states, steps] = [0, 0];
   for (let depth = 0; ; depth += 1) {
     const next: Visit[] = [];
     // Grows while it is gone through: all that may happen within one unit.
-    const queue = layer;
-    for (const visit of queue) {
-      const { step, next: later } = opened(visit, plan, depth < options.depth);
+    const queue: (Visit | undefined)[] = layer;
+    for (let i = 0; i < queue.length; i += 1) {
+      const visit = queue[i];
+      if (visit === undefined || states >= (options.statesMax ?? Number.POSITIVE_INFINITY)) continue;
+      queue[i] = undefined;
+      const { step: open, way } = visit;
+      const { step, next: later } = opened(open, plan, depth < options.depth);
       for (const [found, into] of [[step, queue], [later, next]] as const) {
         for (const each of found) {
           steps += 1;
@@ -68,10 +81,11 @@ export function search(options: SearchOptions): Found {
           if ((seen.get(key) ?? -1) >= after.world.faultsLeft) continue;
           seen.set(key, after.world.faultsLeft);
           states += 1;
-          const reached = { step: after, before: visit };
+          globalThis.STAT?.(way, after);
+          const reached = visitOf(after, way);
           const broken = brokenIn(after.world);
           if (broken !== undefined) {
-            const breach = { ...broken, history: historyOf(reached) };
+            const breach = { ...broken, history: historyOf(reached.way) };
             return { depth, states, steps, isWhole: false, breach };
           }
           into.push(reached);
@@ -88,7 +102,7 @@ export function search(options: SearchOptions): Found {
 
 /** What may follow: in the same unit, or once nothing is due in it any more in the next. */
 function opened(
-  { step }: Visit,
+  step: Step,
   plan: SearchPlan,
   goesOn: boolean,
 ): { step: readonly Step[]; next: readonly Step[] } {
@@ -108,18 +122,33 @@ function startOf(options: SearchOptions, plan: SearchPlan): SearchWorld {
   let world = coldStart(options, plan);
   if (options.start === 'cold') return world;
   while (world.unit < WARM_UP_UNITS) {
+    if (world.unit === STAGGER_AT && world.nodes.every(({ life }) => life === 'running')) {
+      world = staggered(world);
+    }
     const [step] = stepsOf(world, plan).filter(({ due }) => due);
-    const [next] = step === undefined ? nextUnits(world, plan) : [step];
+    const next = step ?? nextUnits(world, plan).at(-1);
     if (next === undefined) throw new Error('the warm-up comes to an end');
     world = noted(next.world);
   }
   return world;
 }
 
-function historyOf(visit: Visit): string[] {
+/** The second node stands still for a unit: from then on its heartbeats come in between those of the others. */
+function staggered(world: SearchWorld): SearchWorld {
+  const nodes = world.nodes.map((node, i): SearchNode =>
+    i === 1 ? { ...node, life: 'stopped', stoppedAt: timeOf(world) } : node,
+  );
+  return { ...world, nodes };
+}
+
+function visitOf(step: Step, before: Way | undefined): Visit {
+  return { step, way: { text: step.text, unit: step.world.unit, before } };
+}
+
+function historyOf(last: Way): string[] {
   const lines: string[] = [];
-  for (let at: Visit | undefined = visit; at !== undefined; at = at.before) {
-    lines.push(`${String(at.step.world.unit).padStart(4)}  ${at.step.text}`);
+  for (let way: Way | undefined = last; way !== undefined; way = way.before) {
+    lines.push(`${String(way.unit).padStart(4)}  ${way.text}`);
   }
   return lines.reverse();
 }
