@@ -1,6 +1,7 @@
 import { newNode, type SearchNode } from './search-node.ts';
-import { changed, nameOf, NOTHING_RECENT, type Step, withNode, without } from './search-steps.ts';
+import { changed, nameOf, NOTHING_RECENT, type Step, withNode } from './search-steps.ts';
 import {
+  hasFault,
   type SearchPlan,
   type SearchRequest,
   type SearchWorld,
@@ -14,13 +15,15 @@ import {
 export function faultsOf({ world, recent }: Step, plan: SearchPlan): Step[] {
   if (world.faultsLeft === 0) return [];
   const steps: Step[] = [];
-  const add = (text: string, after: SearchWorld) =>
+  const add = (text: string, after: SearchWorld) => {
+    if (!hasFault(plan, text)) return;
     steps.push({
       text: `FAULT: ${text}`,
       world: { ...after, faultsLeft: world.faultsLeft - 1 },
       recent: NOTHING_RECENT,
       due: false,
     });
+  };
   for (const node of world.nodes) {
     if (!recent.nodes.includes(node.name) || node.life !== 'running') continue;
     for (const [text, after] of endings(world, node, plan)) add(`${node.name} ${text}`, after);

@@ -149,7 +149,7 @@ function writeNode(to: Writer, node: SearchNode, now: Instant): void {
   }
   wireOf(to, node.wire, now);
   if (node.ghost !== undefined) wireOf(to, node.ghost, now);
-  for (const frame of node.socket) messageOf(to, frame, now);
+  for (const frame of node.socket) messageOf(to, frame);
   for (const { from, utterance } of node.untold) {
     to.text(from);
     utteranceOf(to, utterance, from);
@@ -165,7 +165,7 @@ function rest(world: SearchWorld, now: Instant): Shape {
   for (const request of requests.toSorted(inOrder)) requestOf(to, request);
   for (const { from, to: receiver, message } of frames) {
     to.text(`${from}>${receiver}`);
-    messageOf(to, message, now);
+    messageOf(to, message);
   }
   to.map(oracle.claims, ({ id, write, vips }, node) => {
     to.text(id);
@@ -315,7 +315,7 @@ function mouthOf(to: Writer, mouth: Mouth): void {
   }
 }
 
-function messageOf(to: Writer, message: WitnessMessage, now: Instant): void {
+function messageOf(to: Writer, message: WitnessMessage): void {
   to.text(message.kind);
   to.time((message.seq / 1000) as Instant);
   if (message.kind === 'beat') {

@@ -2,10 +2,12 @@ import type { WitnessMessage } from '../../src/witness/message.ts';
 import { begun, judging, newNode, reached, type SearchNode } from './search-node.ts';
 import { noteSaid } from './search-oracle.ts';
 import { acted, NOTHING_RECENT, type Step } from './search-steps.ts';
-import { type SearchPlan, type SearchWorld, timeOf } from './search-world.ts';
+import { hasFault, type SearchPlan, type SearchWorld, timeOf } from './search-world.ts';
 
 /** A pause is over after so many units at the latest. */
 const PAUSE_UNITS_MAX = 12;
+
+const LOST_BEAT = 'the beat is lost';
 
 /** A beat that does not arrive. */
 interface Loss {
@@ -20,7 +22,8 @@ export function nextUnits(world: SearchWorld, plan: SearchPlan): Step[] {
   for (const woken of subsets(stopped, stopped.length)) {
     const late = stopped.filter((node) => !woken.includes(node) && isOverdue(node, world));
     if (late.length > 0) continue;
-    const ways = plan.timing.beatInterval > 0 ? beatWays(world, woken) : [];
+    const losesBeats = plan.timing.beatInterval > 0 && hasFault(plan, LOST_BEAT);
+    const ways = losesBeats ? beatWays(world, woken) : [];
     for (const lost of subsets(ways, world.faultsLeft)) {
       steps.push(nextUnit(world, plan, { woken: woken.map(({ name }) => name), lost }));
     }
@@ -60,7 +63,7 @@ function nextUnit(
   const world = { ...before, unit, nodes, oracle, faultsLeft };
   const events = [
     ...woken.map((name) => `${name} goes on`),
-    ...lost.map(({ from, to }) => `the beat of ${from} to ${to} is lost`),
+    ...lost.map(({ from, to }) => `${LOST_BEAT}: ${from} to ${to}`),
   ];
   const text = ['a unit passes', ...events].join(', ');
   const recent = { ...NOTHING_RECENT, nodes: nodes.map(({ name }) => name), news: true };

@@ -65,11 +65,14 @@ export interface SearchWorld {
 export interface SearchPlan {
   readonly timing: Timing;
   readonly demand: Demand;
+  /** Faults are these alone, by a part of their text; all if it is empty. */
+  readonly only: readonly string[];
 }
 
 export interface SearchSize {
   readonly nodes: number;
   readonly witness: boolean;
+  readonly only?: readonly string[];
 }
 
 /**
@@ -95,8 +98,8 @@ export function searchTiming(witness: boolean): Timing {
       });
 }
 
-export function planOf({ nodes, witness }: SearchSize): SearchPlan {
-  return { timing: searchTiming(witness), demand: demandFor(namesOf(nodes), [VIP]) };
+export function planOf({ nodes, witness, only = [] }: SearchSize): SearchPlan {
+  return { timing: searchTiming(witness), demand: demandFor(namesOf(nodes), [VIP]), only };
 }
 
 /** All agents start at once, and no Lease exists. */
@@ -118,6 +121,11 @@ export function coldStart({ nodes }: SearchSize, { timing }: SearchPlan): Search
     },
     faultsLeft: 0,
   };
+}
+
+/** Whether the plan has the fault. */
+export function hasFault({ only }: SearchPlan, text: string): boolean {
+  return only.length === 0 || only.some((part) => text.includes(part));
 }
 
 export function timeOf({ unit }: Pick<SearchWorld, 'unit'>): Instant {

@@ -81,7 +81,6 @@ export function search(options: SearchOptions): Found {
           if ((seen.get(key) ?? -1) >= after.world.faultsLeft) continue;
           seen.set(key, after.world.faultsLeft);
           states += 1;
-          globalThis.STAT?.(way, after);
           const reached = visitOf(after, way);
           const broken = brokenIn(after.world);
           if (broken !== undefined) {
