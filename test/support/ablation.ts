@@ -65,7 +65,7 @@ async function firstFound(
 }
 
 /** The sources with the patches, runnable, in a folder of their own; throws if a patch no longer fits. */
-export function copyOf({ rule, patches }: Ablation): string {
+export function copyOf({ rule, patches }: Pick<Ablation, 'rule' | 'patches'>): string {
   const folder = mkdtempSync(join(tmpdir(), 'leasehold-ablation-'));
   try {
     mkdirSync(join(folder, 'test'));

@@ -1,5 +1,5 @@
 import { newNode, type SearchNode } from './search-node.ts';
-import { changed, nameOf, NOTHING_RECENT, type Step, withNode } from './search-steps.ts';
+import { changed, NOTHING_RECENT, nameOf, type Step, withNode } from './search-steps.ts';
 import {
   hasFault,
   type SearchPlan,

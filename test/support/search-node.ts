@@ -13,8 +13,8 @@ import {
   type Done,
   openWire,
   permitted,
-  reportOf,
   received,
+  reportOf,
   type SearchWire,
   type Told,
   ticked,
@@ -48,7 +48,7 @@ export interface SearchNode {
   readonly watch: 'in time' | 'late';
   /** The agent has to look in this unit. */
   readonly looks: boolean;
-  /** Requests that it has begun in this unit. */
+  /** Requests that it has begun in this unit, heartbeats apart. */
   readonly begun: number;
   readonly permittedAt: Instant;
   readonly beat: Beat | undefined;
@@ -140,7 +140,16 @@ export function looked(before: SearchNode, demand: Demand, now: Instant): Doing 
     node = permitting({ ...node, words }, says, now);
     node = after(node, unpaused(node.wire, now), says, now);
   }
-  return { node: { ...node, begun: node.begun + writes.length + lists.length }, writes, lists, says };
+  return {
+    node: {
+      ...node,
+      begun:
+        node.begun + writes.filter(({ record }) => record.kind === 'claims').length + lists.length,
+    },
+    writes,
+    lists,
+    says,
+  };
 }
 
 /** The agent permits, as it does on every tick and when there is news. */

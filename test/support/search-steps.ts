@@ -53,7 +53,11 @@ export function stepsOf(world: SearchWorld, plan: SearchPlan): Step[] {
   for (const node of world.nodes) {
     if (node.life !== 'running') continue;
     if (node.looks && !isBusy(node)) {
-      steps.push({ ...acted(world, plan, node, node.state), text: `${node.name} looks`, due: true });
+      steps.push({
+        ...acted(world, plan, node, node.state),
+        text: `${node.name} looks`,
+        due: true,
+      });
     }
     if (node.shown < world.leases.revision) steps.push(watchStep(world, plan, node));
   }
@@ -112,7 +116,10 @@ function requestSteps(world: SearchWorld, plan: SearchPlan, request: SearchReque
   if (!awaited || sender.life !== 'running') return steps;
   if (now - request.sentAt < plan.timing.requestTimeout) return steps;
   const state = answered(sender.state, request, 'failed', world);
-  const gone = answer === undefined && !lost ? changed(world, request, { awaited: false }) : without(world, request);
+  const gone =
+    answer === undefined && !lost
+      ? changed(world, request, { awaited: false })
+      : without(world, request);
   const step = acted(gone, plan, sender, state);
   steps.push({ ...step, text: `${name} times out`, due: true });
   return steps;
@@ -197,7 +204,9 @@ function framesOf(
   from: string,
   says: readonly WitnessMessage[],
 ): SearchFrame[] {
-  const others = nodes.filter(({ name, life }) => name !== from && life !== 'dead' && life !== 'boots');
+  const others = nodes.filter(
+    ({ name, life }) => name !== from && life !== 'dead' && life !== 'boots',
+  );
   return says.flatMap((message) => others.map(({ name }) => ({ from, to: name, message })));
 }
 
@@ -230,9 +239,11 @@ function replaced<T>(all: readonly T[], before: T, after: T): T[] {
 export function nameOf({ node, what, process }: SearchRequest): string {
   if ('token' in what) return `the LIST of ${node}/${process}`;
   const { kind, write, incarnation } = what.record;
-  if (what.record.kind === 'heartbeat') return `${kind} ${write} of ${node}/${process} as ${incarnation}`;
+  if (what.record.kind === 'heartbeat')
+    return `${kind} ${write} of ${node}/${process} as ${incarnation}`;
   const vips = what.record.vips.size > 0 ? ' with the VIP' : '';
-  const fences = what.record.fences.size > 0 ? `, fencing ${[...what.record.fences].join(' ')}` : '';
+  const fences =
+    what.record.fences.size > 0 ? `, fencing ${[...what.record.fences].join(' ')}` : '';
   return `${kind} ${write}${vips}${fences} of ${node}/${process} as ${incarnation}`;
 }
 

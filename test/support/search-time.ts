@@ -83,18 +83,23 @@ function started(
 }
 
 function isOverdue({ stoppedAt }: SearchNode, { unit }: SearchWorld): boolean {
-  return timeOf({ unit: unit + 1 }) - stoppedAt >= timeOf({ unit: PAUSE_UNITS_MAX }) - timeOf({ unit: 0 });
+  return (
+    timeOf({ unit: unit + 1 }) - stoppedAt >=
+    timeOf({ unit: PAUSE_UNITS_MAX }) - timeOf({ unit: 0 })
+  );
 }
 
 function beatWays({ nodes, faultsLeft }: SearchWorld, woken: readonly SearchNode[]): Loss[] {
   if (faultsLeft === 0) return [];
   const speaks = (node: SearchNode) =>
     node.life === 'running' || node.life === 'agent stopped' || woken.includes(node);
-  return nodes.filter(speaks).flatMap(({ name: from }) =>
-    nodes
-      .filter(({ name, life }) => name !== from && life !== 'dead' && life !== 'boots')
-      .map(({ name: to }) => ({ from, to })),
-  );
+  return nodes
+    .filter(speaks)
+    .flatMap(({ name: from }) =>
+      nodes
+        .filter(({ name, life }) => name !== from && life !== 'dead' && life !== 'boots')
+        .map(({ name: to }) => ({ from, to })),
+    );
 }
 
 /** All subsets of at most so many. */

@@ -6,10 +6,10 @@ import { checkedTiming, type Timing } from '../../src/election/timing.ts';
 import { type Instant, instant } from '../../src/instant.ts';
 import type { IncarnationId, NodeName, Vip } from '../../src/model.ts';
 import type { WitnessMessage } from '../../src/witness/message.ts';
+import { newNode, type SearchNode } from './search-node.ts';
 import { demandFor } from './sim-cluster.ts';
 import type { Committed } from './sim-journal.ts';
 import { type Backup, SimLeases } from './sim-leases.ts';
-import { newNode, type SearchNode } from './search-node.ts';
 
 /** Time goes in steps of half a renewInterval: as long as a frame may take, and the gap that makes suspect. */
 export const UNIT_MS = 200;

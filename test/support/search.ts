@@ -37,6 +37,8 @@ export interface Found {
   readonly steps: number;
   /** Nothing new was left: deeper histories only repeat. */
   readonly isWhole: boolean;
+  /** The last unit was given up for the number of states. */
+  readonly isCut: boolean;
   readonly breach: (Broken & { readonly history: readonly string[] }) | undefined;
 }
 
@@ -56,6 +58,7 @@ interface Visit {
 export function search(options: SearchOptions): Found {
   shareRings();
   const plan = planOf(options);
+  const { statesMax = Number.POSITIVE_INFINITY } = options;
   const start = { ...startOf(options, plan), faultsLeft: options.faults };
   const recent = { ...NOTHING_RECENT, nodes: start.nodes.map(({ name }) => name), news: true };
   const first: Step = { text: 'the beginning', world: start, recent, due: false };
@@ -69,11 +72,14 @@ export function search(options: SearchOptions): Found {
     const queue: (Visit | undefined)[] = layer;
     for (let i = 0; i < queue.length; i += 1) {
       const visit = queue[i];
-      if (visit === undefined || states >= (options.statesMax ?? Number.POSITIVE_INFINITY)) continue;
+      if (visit === undefined || states >= statesMax) continue;
       queue[i] = undefined;
       const { step: open, way } = visit;
       const { step, next: later } = opened(open, plan, depth < options.depth);
-      for (const [found, into] of [[step, queue], [later, next]] as const) {
+      for (const [found, into] of [
+        [step, queue],
+        [later, next],
+      ] as const) {
         for (const each of found) {
           steps += 1;
           const after = { ...each, world: noted(pruned(each.world)) };
@@ -85,16 +91,17 @@ export function search(options: SearchOptions): Found {
           const broken = brokenIn(after.world);
           if (broken !== undefined) {
             const breach = { ...broken, history: historyOf(reached.way) };
-            return { depth, states, steps, isWhole: false, breach };
+            return { depth, states, steps, isWhole: false, isCut: false, breach };
           }
           into.push(reached);
         }
       }
     }
-    const isWhole = next.length === 0 && depth < options.depth;
-    const found = { depth, states, steps, isWhole, breach: undefined };
+    const isCut = states >= statesMax;
+    const isWhole = next.length === 0 && depth < options.depth && !isCut;
+    const found = { depth, states, steps, isWhole, isCut, breach: undefined };
     options.onUnit?.(found);
-    if (next.length === 0 || states >= (options.statesMax ?? Number.POSITIVE_INFINITY)) return found;
+    if (next.length === 0 || isCut) return found;
     layer = next;
   }
 }
@@ -134,8 +141,9 @@ function startOf(options: SearchOptions, plan: SearchPlan): SearchWorld {
 
 /** The second node stands still for a unit: from then on its heartbeats come in between those of the others. */
 function staggered(world: SearchWorld): SearchWorld {
-  const nodes = world.nodes.map((node, i): SearchNode =>
-    i === 1 ? { ...node, life: 'stopped', stoppedAt: timeOf(world) } : node,
+  const nodes = world.nodes.map(
+    (node, i): SearchNode =>
+      i === 1 ? { ...node, life: 'stopped', stoppedAt: timeOf(world) } : node,
   );
   return { ...world, nodes };
 }
