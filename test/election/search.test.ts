@@ -21,11 +21,12 @@ const THREE = { nodes: 3, witness: true, start: 'steady' } as const;
 const RUNS: readonly Run[] = [
   {
     ...TWO,
-    about: 'two nodes on Leases alone, any one fault',
+    about: 'two nodes on Leases alone, any one fault but a host that boots anew',
     faults: 1,
-    depth: 8,
+    only: ['dies', 'stops', 'is killed', 'is late', 'is lost'],
+    depth: 6,
     isWhole: false,
-    states: 40_000,
+    states: 10_000,
   },
   {
     ...TWO,
@@ -39,7 +40,8 @@ const RUNS: readonly Run[] = [
   },
   {
     ...TWO,
-    about: 'two nodes with the witness; a node dies, or a request, its answer or a frame is late or lost',
+    about:
+      'two nodes with the witness; a node dies, or a request, its answer or a frame is late or lost',
     witness: true,
     faults: 1,
     only: ['dies', 'is late', 'is lost'],
@@ -86,6 +88,26 @@ interface Ablation extends SearchOptions {
 }
 
 const ABLATIONS: readonly Ablation[] = [
+  {
+    ...TWO,
+    rule: 'timings: takerPatience outlasts holderPatience on any clock',
+    faults: 1,
+    only: ['n1 stops but for its wire'],
+    depth: 6,
+    property: 'S1',
+    patches: [
+      {
+        file: 'test/support/search-world.ts',
+        find: 'takerPatience: 6 * UNIT_MS',
+        put: 'takerPatience: 5 * UNIT_MS',
+      },
+      {
+        file: 'src/election/timing.ts',
+        find: '  if (taker < holder) {',
+        put: '  if (taker < 0) {',
+      },
+    ],
+  },
   {
     ...TWO,
     rule: 'I5: a successor on the same host waits for the last frame of its predecessor',
