@@ -117,7 +117,7 @@ const ABLATIONS: readonly Ablation[] = [
     property: 'S4',
     patches: [
       {
-        file: 'src/election/events.ts',
+        file: 'src/election/joining.ts',
         find: 'const LAST_FRAME_MS = 250;',
         put: 'const LAST_FRAME_MS = 0;',
       },

@@ -48,6 +48,7 @@ const STATE: Fields<ElectionState> = {
     write(to, state, value?.token);
     write(to, state, value?.forWrite);
     to.set(value?.published ?? []);
+    to.time(value?.beganAt);
   },
   barrier: (to, value, state) => write(to, state, value),
   barrierRevision: (to, value) => to.rank('e', value),
@@ -70,6 +71,10 @@ const STATE: Fields<ElectionState> = {
     ),
   quietUntil: time,
   inherits: flag,
+  namesake: (to, value) => {
+    to.text(`${value?.bootId}${value?.trace}${value?.isAlive}`);
+    to.time(value?.since);
+  },
   firstMemberAt: time,
   // A LIST is linearizable here: its revision is never lower than anything heard of.
   newest: nothing,

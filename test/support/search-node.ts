@@ -80,7 +80,7 @@ export function newNode(
     life: 'running',
     stoppedAt: NEVER,
     state: initialState({ node: name, bootId: `b${boot}`, session: `p${process}` }, timing),
-    wire: openWire(name, timing, now),
+    wire: openWire({ node: name, bootId: `b${boot}` }, timing, now),
     ghost: undefined,
     shown: -1n,
     watch: 'in time',

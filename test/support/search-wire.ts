@@ -44,10 +44,14 @@ export interface Told {
   readonly utterance: Utterance;
 }
 
-export function openWire(node: NodeName, timing: Timing, now: Instant): SearchWire {
+export function openWire(
+  self: { readonly node: NodeName; readonly bootId: string },
+  timing: Timing,
+  now: Instant,
+): SearchWire {
   const gate = shutGate(now);
   const { beatInterval: beatMs, silentBeats } = timing;
-  const settings = { node, beatMs, silentBeats, contactMs: contactGap(timing) };
+  const settings = { ...self, beatMs, silentBeats, contactMs: contactGap(timing) };
   const witness = beatMs > 0 ? openWitness(settings, gate, now) : undefined;
   return { gate, witness, facts: noFacts(0), table: new Map(), tableOf: '' };
 }
