@@ -25,6 +25,8 @@ export interface Link {
   readonly master: number | undefined;
   /** The subnets of its addresses, in the kernel's order. */
   readonly subnets: readonly Subnet[];
+  /** Its addresses in the same order, canonical, without those of `fe80::/10`. */
+  readonly addresses: readonly string[];
 }
 
 /** A link that may carry VIPs, as a node publishes it in its claims lease. */
@@ -33,6 +35,8 @@ export interface PublishedLink {
   readonly mac: MacText;
   /** VIPs inside one of these may be announced here; `0.0.0.0/0` and `::/0` stand for any. */
   readonly subnets: readonly Subnet[];
+  /** Where its host itself can be asked for; none if an older agent publishes it. */
+  readonly addresses: readonly string[];
 }
 
 export interface Service {
@@ -119,6 +123,12 @@ export interface L2Advertisement {
 export interface Takeover {
   readonly vip: Vip;
   readonly epoch: bigint;
+}
+
+/** A peer, and where its host can be asked for on the segments that both share. */
+export interface Neighbour {
+  readonly node: NodeName;
+  readonly addresses: readonly string[];
 }
 
 /**

@@ -1,3 +1,4 @@
+import { whomToAsk } from '../election/asking.ts';
 import { authorityOf, type Beat, type Decision } from '../election/decide.ts';
 import type { ElectionState } from '../election/state.ts';
 import { type Instant, NEVER } from '../instant.ts';
@@ -57,5 +58,6 @@ function grantOf(state: ElectionState, beat: Beat | undefined, now: Instant): Gr
     incarnation: state.phase === 'reading' ? 0 : state.incarnation,
     held: state.phase === 'held',
     beat: beat === undefined ? null : { ...beat, contactAgeMs },
+    ask: whomToAsk(state),
   };
 }

@@ -98,7 +98,8 @@ function makeReady(deps: AgentDeps, options: AgentOptions, { stores, wires }: Re
 
 /** The grant of an agent that has no authority and nothing to say. */
 function nothing(now: Instant): Grant {
-  return { until: null, provenAt: null, sentAt: now, incarnation: 0, held: false, beat: null };
+  const nobody = { until: null, provenAt: null, incarnation: 0, held: false, beat: null, ask: [] };
+  return { ...nobody, sentAt: now };
 }
 
 async function until(

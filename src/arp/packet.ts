@@ -1,6 +1,6 @@
 import { ETHERNET_HEADER_LENGTH, ETHERTYPE_ARP, etherTypeOf, frameOf } from '../net/ethernet.ts';
 import { ipv4At, putIpv4 } from '../net/ipv4.ts';
-import { MAC_LENGTH } from '../net/mac.ts';
+import { BROADCAST_MAC, MAC_LENGTH, ZERO_MAC } from '../net/mac.ts';
 
 /**
  * RFC 826, for IPv4 over Ethernet, which is all that is asked here. Offsets count from the start of
@@ -81,6 +81,22 @@ export function emitArp(packet: ArpPacket): Uint8Array {
   frame.set(packet.targetMac, TARGET_MAC_OFFSET);
   putIpv4(frame, TARGET_IP_OFFSET, packet.targetIp);
   return frame;
+}
+
+/** The request by which the host at `sender` asks everybody where `targetIp` is. */
+export function requestFor(
+  targetIp: number,
+  sender: { readonly ip: number; readonly mac: Uint8Array },
+): Uint8Array {
+  return emitArp({
+    destination: BROADCAST_MAC,
+    source: sender.mac,
+    operation: REQUEST,
+    senderMac: sender.mac,
+    senderIp: sender.ip,
+    targetMac: ZERO_MAC,
+    targetIp,
+  });
 }
 
 /**

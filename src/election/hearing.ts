@@ -13,14 +13,16 @@ import { contactGap, silencePatience, type Timing } from './timing.ts';
 import { standing } from './verdict.ts';
 import { claimsCount, DELETED, type Peer } from './view.ts';
 
-/** Proof that a link hears: a foreign frame so many beats after the silence began. */
+/** Proof that a link hears: a foreign frame so many beats after the silence began ... */
 const FOREIGN_BEATS = 2;
+/** ... and no more beats ago than this: 300 ms in `standard`. */
+const PROOF_BEATS = 3;
 /** A link on which nothing at all comes in for so long, while peers renew their Leases, is deaf. */
 const DEAF_MS = 1000;
 /** So many peers that miss this node on a link have it treat the link as down. */
 const MISSED_BY = 2;
 /** From this many live incarnations on, the suspect included, one node's ears do not suffice. */
-const QUORUM_OF_TWO_FROM = 3;
+export const QUORUM_OF_TWO_FROM = 3;
 
 /** What the witness has told this node. */
 export interface WitnessReport {
@@ -188,7 +190,7 @@ export function silenceOf(
 }
 
 /** Incarnations that live as far as the Leases say, this one and suspects included. */
-function liveCount({ view, verdicts }: ElectionState): number {
+export function liveCount({ view, verdicts }: ElectionState): number {
   const peers = [...view.values()];
   return (
     1 + peers.filter((peer) => standing(verdicts, peer) !== 'dead' && claimsCount(peer)).length
@@ -238,9 +240,10 @@ function hearsOthers(state: ElectionState, silent: Heard, live: number): boolean
   return [...silent.link.peers.keys()].some((node) => wasHeardThroughout(state, silent, node));
 }
 
-/** Whether anything else came in on the link since the peer was heard there last. */
-function hasForeign({ link, hearing }: Heard, timing: Timing): boolean {
-  return link.foreignAt - hearing.heardAt >= FOREIGN_BEATS * timing.beatInterval;
+/** Whether anything else came in on the link well after the peer was heard there last, and lately. */
+function hasForeign({ link, hearing }: Heard, { beatInterval }: Timing): boolean {
+  if (link.asOf - link.foreignAt > PROOF_BEATS * beatInterval) return false;
+  return link.foreignAt - hearing.heardAt >= FOREIGN_BEATS * beatInterval;
 }
 
 /** The peers that say on a link that they hear this node there: `<link>/<node>`. */

@@ -107,6 +107,8 @@ function readLink(value: unknown): PublishedLink {
     name: text(link['name'], 'links.name'),
     mac: text(link['mac'], 'links.mac'),
     subnets: texts(link['subnets'], 'links.subnets'),
+    // Agents of the first version published none.
+    addresses: link['addresses'] === undefined ? [] : texts(link['addresses'], 'links.addresses'),
   };
 }
 

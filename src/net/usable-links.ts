@@ -45,11 +45,11 @@ export function usableLinks(links: readonly Link[], filter: LinkFilter): readonl
     .filter(({ name }) => filter.include?.test(name) ?? true)
     .filter(({ name }) => !(filter.exclude?.test(name) ?? false))
     .toSorted((a, b) => a.index - b.index)
-    .map(({ name, mac, subnets }) => {
-      if (filter.include !== undefined) return { name, mac, subnets: EVERYWHERE };
+    .map(({ name, mac, subnets, addresses }) => {
+      if (filter.include !== undefined) return { name, mac, subnets: EVERYWHERE, addresses };
       const own = [...new Set(subnets)].filter((subnet) => !taken.has(subnet));
       for (const subnet of own) taken.add(subnet);
-      return { name, mac, subnets: own };
+      return { name, mac, subnets: own, addresses };
     })
     .filter(({ subnets }) => subnets.length > 0);
 }

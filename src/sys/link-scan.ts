@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
-import type { Link, Subnet } from '../model.ts';
+import type { Link } from '../model.ts';
 import { canonicalIp, subnetOf } from '../net/ip.ts';
 import { parseMac } from '../net/mac.ts';
 
@@ -21,7 +21,7 @@ export function scanLinks(): readonly Link[] {
       if (read('type') !== ARPHRD_ETHER || (flags & IFF_NOARP) !== 0) return [];
       if (!Number.isInteger(index) || mac === undefined || parseMac(mac) === undefined) return [];
       const master = read('master/ifindex');
-      const subnets = (addresses[name] ?? []).flatMap(({ cidr }) => subnetOfCidr(cidr));
+      const own = (addresses[name] ?? []).flatMap(({ cidr }) => addressOf(cidr));
       return [
         {
           name,
@@ -31,18 +31,21 @@ export function scanLinks(): readonly Link[] {
           // Reading the carrier of a link that is down is an error, which says the same.
           carrier: read('carrier') === '1',
           master: master === undefined ? undefined : Number(master),
-          subnets,
+          subnets: own.map(({ ip, prefixLength }) => subnetOf(ip, prefixLength)),
+          addresses: own.map(({ ip }) => ip),
         },
       ];
     })
     .toSorted((a, b) => a.index - b.index);
 }
 
-function subnetOfCidr(cidr: string | null): Subnet[] {
+function addressOf(
+  cidr: string | null,
+): readonly { readonly ip: string; readonly prefixLength: number }[] {
   const [text = '', length = ''] = cidr?.split('/') ?? [];
   const ip = canonicalIp(text);
   if (ip === undefined || ip.startsWith('fe80:')) return [];
-  return [subnetOf(ip, Number(length))];
+  return [{ ip, prefixLength: Number(length) }];
 }
 
 function readText(path: string): string | undefined {

@@ -14,6 +14,7 @@ const MAX_SAID = 512;
 export interface Ear {
   readonly node: NodeName;
   readonly bootId: string;
+  readonly beatMs: number;
   readonly silentMs: number;
   readonly contactMs: number;
   /** A peer that echoes this or a later number of ours has heard us since we started. */
@@ -59,6 +60,7 @@ export function openEar(options: EarOptions, now: Instant): Ear {
   return {
     node: options.node,
     bootId: options.bootId,
+    beatMs: options.beatMs,
     silentMs: silencePatience({ ...options, beatInterval: options.beatMs }),
     contactMs: options.contactMs,
     startSeq: seqAt(now),

@@ -3,6 +3,7 @@ import type {
   BeatContent,
   IncarnationId,
   LinkHearing,
+  Neighbour,
   NodeName,
   Utterance,
   Vip,
@@ -48,6 +49,8 @@ export interface Permit {
   readonly held: boolean;
   /** What the node says of itself on the segment, with ages as of `sentAt`. Null: nothing. */
   readonly beat: BeatContent | null;
+  /** Peers of whose silence this node alone may judge: it asks for them, to learn whether its own ears work. */
+  readonly ask: readonly Neighbour[];
 }
 
 /** The permission of the moment, as the agent hands it to every wire on each tick. */

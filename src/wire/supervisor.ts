@@ -163,6 +163,7 @@ function noOrders(): Orders {
     incarnation: 0,
     held: false,
     beat: null,
+    ask: [],
   };
   return { table: [], waiting: [], version: 1, witness: undefined, grant, ping: 0 };
 }

@@ -1,14 +1,16 @@
 import type { Instant } from '../instant.ts';
-import type { LinkHearing, LinkName } from '../model.ts';
+import type { LinkHearing, LinkName, Neighbour } from '../model.ts';
 import { etherTypeOf, SOURCE_OFFSET } from '../net/ethernet.ts';
 import { macIsAt } from '../net/mac.ts';
 import { type Clock, systemClock } from '../sys/clock.ts';
 import { FrameSocket } from '../sys/frame-socket.ts';
 import { LinkFiles } from '../sys/link-files.ts';
+import { addressesOn, gatewaysOn } from '../sys/neighbourhood.ts';
 import { ETHERTYPE_WITNESS } from '../witness/frame.ts';
 import { openAnswers } from './answers.ts';
 import { shutGate, shutReason, tick } from './gate.ts';
 import type { FromWire, Permit, ToWire } from './messages.ts';
+import { questionsFor } from './questions.ts';
 import { openWitnessPort } from './witness-port.ts';
 
 const TICK_MS = 50;
@@ -63,6 +65,7 @@ function openWire(link: LinkName, clock: Clock, fail: (reason: string) => void) 
     gate,
     mac: answers.mac,
     send: (frame) => socket.send(frame),
+    questions: (neighbours) => questionsOn(link, neighbours, answers.mac()),
     report: say,
     count,
   });
@@ -74,9 +77,9 @@ function openWire(link: LinkName, clock: Clock, fail: (reason: string) => void) 
     }
     answers.answer(frame);
     const mac = answers.mac();
-    // The last tick, and no look at the clock: this is asked for every request of the segment.
-    if (mac !== undefined && !macIsAt(frame, SOURCE_OFFSET, mac))
-      witness.noteForeign(gate.tickedAt);
+    if (mac === undefined || macIsAt(frame, SOURCE_OFFSET, mac)) return;
+    // The last tick, and no look at the clock, for the many requests of a segment; answers to us are few.
+    witness.noteForeign(macIsAt(frame, 0, mac) ? clock.now() : gate.tickedAt);
   };
   const hear = (message: ToWire) => {
     switch (message.kind) {
@@ -99,8 +102,7 @@ function openWire(link: LinkName, clock: Clock, fail: (reason: string) => void) 
   };
   const ticks = clock.every(TICK_MS, () => {
     tick(gate, clock.now());
-    // Seen here in time, it ends in good order; else the library aborts the process, which is as
-    // good.
+    // Seen in time, it ends in good order; else the library aborts the process, which is as good.
     if (!files.isUp()) fail(`link ${link} went down or away`);
     answers.pump();
   });
@@ -112,6 +114,17 @@ function openWire(link: LinkName, clock: Clock, fail: (reason: string) => void) 
     socket.close();
   };
   return { hear, close };
+}
+
+/** The hosts first: there is room for few questions, and a host of which the agent alone is gone answers. */
+function questionsOn(
+  link: LinkName,
+  neighbours: readonly Neighbour[],
+  mac: Uint8Array | undefined,
+): readonly Uint8Array[] {
+  if (mac === undefined) return [];
+  const hosts = neighbours.flatMap(({ addresses }) => addresses);
+  return questionsFor([...hosts, ...gatewaysOn(link)], addressesOn(link), mac);
 }
 
 function pong(

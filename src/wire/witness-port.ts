@@ -1,5 +1,5 @@
 import type { Instant } from '../instant.ts';
-import type { LinkHearing, Utterance } from '../model.ts';
+import type { LinkHearing, Neighbour, Utterance } from '../model.ts';
 import { SOURCE_OFFSET } from '../net/ethernet.ts';
 import { macIsAt } from '../net/mac.ts';
 import type { Clock } from '../sys/clock.ts';
@@ -7,12 +7,12 @@ import { keyRing } from '../sys/seal.ts';
 import { emitFrame, openFrame } from '../witness/frame.ts';
 import type { KeyRing } from '../witness/seal.ts';
 import { openAlarm } from './alarm.ts';
-import { noteForeign } from './ear.ts';
 import { fence, type Gate, permit } from './gate.ts';
 import type { FromWire, Grant, WitnessSettings, WitnessSetup } from './messages.ts';
 import {
   granted,
   heard,
+  heardForeign,
   type Outcome,
   openWitness,
   takeNews,
@@ -30,6 +30,8 @@ export interface WitnessPortDeps {
   mac(): Uint8Array | undefined;
   /** Hands a frame to the link, without asking the gate; whether that took it. */
   send(frame: Uint8Array): boolean;
+  /** The frames that ask for the hosts of these peers and for the gateway. */
+  questions(neighbours: readonly Neighbour[]): readonly Uint8Array[];
   report(message: FromWire): void;
   count(key: string): void;
 }
@@ -70,7 +72,11 @@ export function openWitnessPort(deps: WitnessPortDeps): WitnessPort {
     alarm.setFor(wakeAt(running.witness));
   };
   const alarm = openAlarm(clock, () => {
-    if (running !== undefined) perform(wake(running.witness, clock.now()));
+    if (running === undefined) return;
+    const waking = wake(running.witness, clock.now());
+    const questions = waking.ask.length > 0 ? deps.questions(waking.ask) : [];
+    for (const frame of questions) count(deps.send(frame) ? 'neighbours_asked' : 'send_failed');
+    perform(waking);
   });
   return {
     setUp(setup) {
@@ -100,7 +106,8 @@ export function openWitnessPort(deps: WitnessPortDeps): WitnessPort {
       perform(reception);
     },
     noteForeign(at) {
-      if (running !== undefined) noteForeign(running.witness.ear, at);
+      if (running === undefined) return;
+      for (const message of heardForeign(running.witness, at).report) deps.report(message);
     },
     news: () => (running === undefined ? undefined : takeNews(running.witness)),
     close: () => alarm.close(),

@@ -1,7 +1,8 @@
 import { add, type Instant, instant, NEVER } from '../instant.ts';
-import type { LinkHearing, NodeName, Utterance } from '../model.ts';
+import type { LinkHearing, Neighbour, NodeName, Utterance } from '../model.ts';
 import { incarnationParts } from '../witness/incarnation.ts';
 import type { Beat, WitnessMessage } from '../witness/message.ts';
+import { type Asking, isAnswer, nextQuestion, noAsking, takeQuestions } from './asking.ts';
 import {
   type Ear,
   echoesOf,
@@ -9,6 +10,7 @@ import {
   hearingOf,
   listen,
   nextSilence,
+  noteForeign,
   openEar,
   seqAt,
   settleSilence,
@@ -35,6 +37,7 @@ export interface Witness {
   readonly ear: Ear;
   readonly mouth: Mouth;
   readonly gate: Gate;
+  readonly asking: Asking;
   readonly settling: { since: Instant | null; readonly beats: Map<NodeName, number> };
   wokeAt: Instant;
   /** Nobody is called silent before. */
@@ -47,6 +50,11 @@ export interface Witness {
 export interface Outcome {
   readonly say: readonly WitnessMessage[];
   readonly report: readonly FromWire[];
+}
+
+/** What comes of being woken: with it, whom to ask for on the link. */
+export interface Waking extends Outcome {
+  readonly ask: readonly Neighbour[];
 }
 
 /** What came of a message; `dropped` names why it was not believed. */
@@ -66,6 +74,7 @@ export function openWitness(
     ear: openEar(settings, now),
     mouth: openMouth(settings.beatMs),
     gate,
+    asking: noAsking(),
     settling: { since: null, beats: new Map() },
     wokeAt: now,
     judgesAt: now,
@@ -79,6 +88,7 @@ export function granted(witness: Witness, grant: Grant, now: Instant): Outcome {
   // A permit that comes after the deadline is not the one that it waited for.
   const report = selfFence(witness, now);
   permit(gate, grant, now);
+  witness.asking.neighbours = grant.ask;
   setContent(mouth, isFenced(gate) ? null : grant.beat, grant.sentAt, now);
   return { say: spoken(witness, now), report };
 }
@@ -110,21 +120,30 @@ export function heard(witness: Witness, message: WitnessMessage, now: Instant): 
  * To be called by one timer only, at `wakeAt`: whatever had come in when it was called last has been
  * handed to `heard` meanwhile.
  */
-export function wake(witness: Witness, now: Instant): Outcome {
+export function wake(witness: Witness, now: Instant): Waking {
   const report = selfFence(witness, now);
   if (now > add(witness.wokeAt, STALL_MS)) witness.judgesAt = add(now, CATCH_UP_MS);
   const silent = now >= witness.judgesAt && settleSilence(witness.ear, witness.wokeAt);
   witness.wokeAt = now;
   if (silent) report.push({ kind: 'heard', hearing: hearingOf(witness.ear) });
-  return { say: spoken(witness, now), report };
+  const ask = takeQuestions(witness.asking, witness.ear, now);
+  return { say: spoken(witness, now), report, ask };
+}
+
+/** A frame of another host that is no message of the witness has come, at `at` or later. */
+export function heardForeign({ ear, asking }: Witness, at: Instant): Outcome {
+  noteForeign(ear, at);
+  if (!isAnswer(asking, at)) return NO_OUTCOME;
+  return { say: [], report: [{ kind: 'heard', hearing: hearingOf(ear) }] };
 }
 
 /** When to call `wake` next. */
-export function wakeAt({ ear, mouth, gate, wokeAt, judgesAt }: Witness): Instant {
+export function wakeAt({ ear, mouth, gate, asking, wokeAt, judgesAt }: Witness): Instant {
   const silence = nextSilence(ear);
   // What is in the socket by then has to be heard first: a silence is looked at a second time.
   const silentAt = Math.max(judgesAt, silence <= wokeAt ? add(wokeAt, 1) : silence);
-  return instant(Math.min(silentAt, speakAt(mouth), selfFenceAt(gate), add(wokeAt, TICK_MS)));
+  const says = Math.min(speakAt(mouth), selfFenceAt(gate), nextQuestion(asking, ear));
+  return instant(Math.min(silentAt, says, add(wokeAt, TICK_MS)));
 }
 
 /** All that was heard, if there was anything since the last call: for the pong. */

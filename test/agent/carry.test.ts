@@ -4,8 +4,13 @@ import { linksToServe, tablesOf } from '../../src/agent/carry.ts';
 import type { Demand } from '../../src/election/eligible.ts';
 import { instant } from '../../src/instant.ts';
 
-const data = { name: 'data0', mac: '02:00:00:00:00:01', subnets: ['192.0.2.0/24'] };
-const other = { name: 'eth1', mac: '02:00:00:00:00:02', subnets: ['198.51.100.0/24'] };
+const data = { name: 'data0', mac: '02:00:00:00:00:01', subnets: ['192.0.2.0/24'], addresses: [] };
+const other = {
+  name: 'eth1',
+  mac: '02:00:00:00:00:02',
+  subnets: ['198.51.100.0/24'],
+  addresses: [],
+};
 
 function demand(links: ReadonlySet<string> | undefined): Demand {
   const vip = '192.0.2.100';

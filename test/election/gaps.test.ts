@@ -4,14 +4,16 @@ import { checkedTiming } from '../../src/election/timing.ts';
 import type { SimCluster } from '../support/sim-cluster.ts';
 import { brokenNow, newPast } from '../support/sim-properties.ts';
 import { simCluster } from '../support/sim-run.ts';
+import type { Surroundings } from '../support/sim-segment.ts';
 import { EVERY_FAULT } from '../support/sim-story.ts';
 
 const SEEDS = [1, 2, 3, 4, 5, 6];
 const standard = checkedTiming('standard');
 
 /** A cluster at rest with a witness, and a check of S1 to S6 that also measures who is not answered for. */
-function atRest(seed: number, nodes: number) {
-  const sim = simCluster(seed, { ...EVERY_FAULT, nodes, witness: 'on' });
+function atRest(seed: number, nodes: number, surroundings?: Surroundings) {
+  const around = surroundings === undefined ? {} : { surroundings };
+  const sim = simCluster(seed, { ...EVERY_FAULT, ...around, nodes, witness: 'on' });
   sim.run(8000);
   const past = newPast(standard);
   const lastAnswer = new Map(sim.allVips.map((vip) => [vip, sim.now]));
@@ -37,6 +39,8 @@ function atRest(seed: number, nodes: number) {
 const CASES: readonly {
   readonly name: string;
   readonly nodes: number;
+  /** What else is on the segment, if that matters. */
+  readonly surroundings?: Surroundings;
   /** The longest stretch without an answer for any VIP, in milliseconds. */
   readonly atMost: number;
   readonly fault: (sim: SimCluster) => void;
@@ -87,10 +91,29 @@ const CASES: readonly {
     moves: true,
   },
   {
-    name: 'a host that dies is replaced within 450 ms where two were live',
+    name: '4.4.1: of two hosts one dies: a gateway that answers proves the ears of the other',
     nodes: 2,
+    surroundings: 'a gateway',
     atMost: 450,
     fault: (sim) => sim.crash('n2'),
+    forMs: 5000,
+    moves: true,
+  },
+  {
+    name: '4.4.1: of two hosts one dies, and nobody answers the other: the lease decides',
+    nodes: 2,
+    surroundings: 'nobody',
+    atMost: 3000,
+    fault: (sim) => sim.crash('n2'),
+    forMs: 5000,
+    moves: true,
+  },
+  {
+    name: '4.4.1: of two agents one dies, and its own kernel proves the ears of the other',
+    nodes: 2,
+    surroundings: 'nobody',
+    atMost: 450,
+    fault: (sim) => sim.kill('n2'),
     forMs: 5000,
     moves: true,
   },
@@ -132,11 +155,11 @@ const CASES: readonly {
   },
 ];
 
-for (const { name, nodes, atMost, fault, forMs, moves } of CASES) {
+for (const { name, nodes, surroundings, atMost, fault, forMs, moves } of CASES) {
   test(name, (t) => {
     let worst = 0;
     for (const seed of SEEDS) {
-      const { sim, check, longest } = atRest(seed, nodes);
+      const { sim, check, longest } = atRest(seed, nodes, surroundings);
       const before = sim.journal.moves;
       fault(sim);
       sim.run(forMs, check);
@@ -150,3 +173,18 @@ for (const { name, nodes, atMost, fault, forMs, moves } of CASES) {
     assert(worst <= atMost, `${worst.toFixed(0)} ms without an answer, at most ${atMost}`);
   });
 }
+
+test('4.4.1: of two hosts one is deaf and mute: it says of nobody that he is dead', () => {
+  for (const seed of SEEDS) {
+    const { sim, check } = atRest(seed, 2, 'a gateway');
+    sim.segment?.mute('n1', 4000);
+    sim.segment?.deafen('n1', 4000);
+    const fences = new Set<string>();
+    sim.run(3500, () => {
+      check();
+      for (const fence of sim.agent('n1').state.verdicts.fences) fences.add(fence);
+    });
+    assert.deepEqual([...fences], [], `seed ${seed}`);
+    for (const vip of sim.allVips) assert.deepEqual(sim.answerers(vip), ['n2'], `seed ${seed}`);
+  }
+});

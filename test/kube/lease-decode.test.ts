@@ -34,7 +34,14 @@ const claims: Claims = {
   fences: new Set(['n2/b/1']),
   joined: 5,
   draining: true,
-  links: [{ name: 'eth0', mac: '02:00:00:00:00:01', subnets: ['192.0.2.0/24', '::/0'] }],
+  links: [
+    {
+      name: 'eth0',
+      mac: '02:00:00:00:00:01',
+      subnets: ['192.0.2.0/24', '::/0'],
+      addresses: ['192.0.2.11'],
+    },
+  ],
 };
 
 /** A Lease as the API server returns it. */
@@ -96,7 +103,15 @@ test('claims come back from their Lease as they were', () => {
       joined: fc.nat(),
       draining: fc.boolean(),
       links: fc.array(
-        fc.record({ name: fc.string(), mac: fc.string(), subnets: fc.array(fc.string()) }, plain),
+        fc.record(
+          {
+            name: fc.string(),
+            mac: fc.string(),
+            subnets: fc.array(fc.string()),
+            addresses: fc.array(fc.string()),
+          },
+          plain,
+        ),
         { maxLength: 3 },
       ),
     },
@@ -109,6 +124,15 @@ test('claims come back from their Lease as they were', () => {
       assert.deepEqual(decoded.value.record, record);
     }),
   );
+});
+
+test('the links of an agent that publishes no addresses are read all the same', () => {
+  const older = { name: 'eth0', mac: '02:00:00:00:00:01', subnets: ['192.0.2.0/24'] };
+  const decoded = decodeLease(
+    stored(claims, ({ metadata }) => set(metadata.annotations, 'links', JSON.stringify([older]))),
+  );
+  assert.ok(decoded.ok && decoded.value.record.kind === 'claims');
+  assert.deepEqual(decoded.value.record.links, [{ ...older, addresses: [] }]);
 });
 
 test('the Lease reads well with kubectl', () => {

@@ -11,6 +11,7 @@ const ETH0: Link = {
   carrier: true,
   master: undefined,
   subnets: ['192.0.2.0/24'],
+  addresses: ['192.0.2.11'],
 };
 const PLAIN = linkFilter(undefined, undefined);
 const names = (links: readonly Link[], filter = PLAIN) =>
@@ -18,7 +19,7 @@ const names = (links: readonly Link[], filter = PLAIN) =>
 
 test('a link that is up, has carrier and stands on its own carries its subnets', () => {
   assert.deepEqual(usableLinks([ETH0], PLAIN), [
-    { name: 'eth0', mac: ETH0.mac, subnets: ['192.0.2.0/24'] },
+    { name: 'eth0', mac: ETH0.mac, subnets: ['192.0.2.0/24'], addresses: ['192.0.2.11'] },
   ]);
 });
 
@@ -50,9 +51,9 @@ test('the expressions match whole names', () => {
 });
 
 test('an included link carries every VIP, also one that is left out by default', () => {
-  const links = [ETH0, { ...ETH0, name: 'veth1', index: 3, subnets: [] }];
+  const links = [ETH0, { ...ETH0, name: 'veth1', index: 3, subnets: [], addresses: [] }];
   assert.deepEqual(usableLinks(links, linkFilter('veth.*', undefined)), [
-    { name: 'veth1', mac: ETH0.mac, subnets: ['0.0.0.0/0', '::/0'] },
+    { name: 'veth1', mac: ETH0.mac, subnets: ['0.0.0.0/0', '::/0'], addresses: [] },
   ]);
 });
 

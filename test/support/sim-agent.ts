@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { whomToAsk } from '../../src/election/asking.ts';
 import {
   authorityOf,
   type Beat,
@@ -92,6 +93,10 @@ export class SimAgent {
           segment.send(node, message);
         }),
       hearsAnything: () => segment?.hearsAnything(node.name) === true,
+      ask(neighbours, onAnswer) {
+        const hosts = neighbours.map((neighbour) => neighbour.node);
+        segment?.ask(node, hosts, onAnswer);
+      },
       onAnswering: () => journal.stirred(),
       inAgent: (ms, run) => this.#on(ms, run),
       onChange: () => this.raise(),
@@ -184,6 +189,7 @@ export class SimAgent {
       incarnation: this.state.phase === 'reading' ? 0 : this.state.incarnation,
       held: this.state.phase === 'held',
       beat: beat === undefined ? null : { ...beat, contactAgeMs },
+      ask: whomToAsk(this.state),
     });
   }
 

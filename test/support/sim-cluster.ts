@@ -9,7 +9,7 @@ import { answeredBy, localTime, SIM_LINKS, type SimNode } from './sim-node.ts';
 import { unclaimedBy } from './sim-properties.ts';
 import { SimQueue } from './sim-queue.ts';
 import { shareRings } from './sim-rings.ts';
-import { SimSegment } from './sim-segment.ts';
+import { SimSegment, type Surroundings } from './sim-segment.ts';
 
 /** Clock rates are wrong by just under the 1 % of A1. */
 const RATES = [1, 0.9905, 1.0095];
@@ -48,6 +48,8 @@ export interface SimSize {
    * multicast, from the start and for everybody.
    */
   readonly witness?: WitnessMode;
+  /** What else is on the segment: `busy` if not given. */
+  readonly surroundings?: Surroundings;
 }
 
 /** Nodes, their API server and the time, all from one seed in one thread. */
@@ -70,7 +72,7 @@ export class SimCluster {
   constructor(
     seed: number,
     timing: Timing,
-    { nodes, vips, later = [], rates = [], witness = 'off' }: SimSize,
+    { nodes, vips, later = [], rates = [], witness = 'off', surroundings = 'busy' }: SimSize,
   ) {
     shareRings();
     this.random = seededRandom(seed);
@@ -94,7 +96,11 @@ export class SimCluster {
     this.segment =
       witness === 'off'
         ? undefined
-        : new SimSegment(queue, this.random, { nodes: this.nodes, carries: CARRIES[witness] });
+        : new SimSegment(queue, this.random, {
+            nodes: this.nodes,
+            carries: CARRIES[witness],
+            surroundings,
+          });
     for (const name of nodes) this.start(name);
   }
 
@@ -169,6 +175,7 @@ export class SimCluster {
       },
     });
     node.agent = agent;
+    node.isDown = false;
     this.api.relist(node, this.random() * 10);
   }
 
@@ -209,6 +216,7 @@ export class SimCluster {
       this.#bury(node, node.agent, 0);
     }
     node.ghosts = [];
+    node.isDown = true;
     node.boot += 1;
     node.offset = -node.rate * this.now;
     node.stoppedUntil = 0;
@@ -373,6 +381,7 @@ function newNode(
     watchLostUntil: 0,
     watchLagMs: 0,
     wireSlowUntil: 0,
+    isDown: false,
     thawedAt: Number.NEGATIVE_INFINITY,
     links: SIM_LINKS,
     demand,

@@ -5,7 +5,7 @@ import type { SimAgent } from './sim-agent.ts';
 import type { SimWire } from './sim-wire.ts';
 
 export const SIM_LINKS: readonly PublishedLink[] = [
-  { name: 'data0', mac: '02:00:00:00:00:01', subnets: ['192.0.2.0/24'] },
+  { name: 'data0', mac: '02:00:00:00:00:01', subnets: ['192.0.2.0/24'], addresses: [] },
 ];
 
 /**
@@ -34,6 +34,8 @@ export interface SimNode {
   watchLagMs: number;
   /** Until then what the agent sends its wire takes up to 190 ms. */
   wireSlowUntil: number;
+  /** The host is off: not even its kernel answers. */
+  isDown: boolean;
   /** When a freeze ended that stopped the clock too, of which the host so knows nothing. */
   thawedAt: number;
   links: readonly PublishedLink[];

@@ -2,6 +2,7 @@ import { checkedTiming } from '../../src/election/timing.ts';
 import { SimCluster, type WitnessMode } from './sim-cluster.ts';
 import { heal, injectFault, type SimFault } from './sim-faults.ts';
 import { ALWAYS, brokenNow, newPast, nextLookAt, type Property } from './sim-properties.ts';
+import type { Surroundings } from './sim-segment.ts';
 import { HEALED_AT, nodeNames, type SimPlan, storyOf, told } from './sim-story.ts';
 
 const standard = checkedTiming('standard');
@@ -48,7 +49,14 @@ export function simCluster(seed: number, plan: SimPlan): SimCluster {
     vips: Array.from({ length: plan.vips }, (_, i) => `192.0.2.${100 + i}`),
     rates: seed % 2 === 0 ? names.map((_, i) => rate(i)) : [],
     witness: plan.witness ?? witnessOf(seed),
+    surroundings: plan.surroundings ?? surroundingsOf(seed),
   });
+}
+
+/** Of seven seeds, two have a busy segment, four a gateway that is silent unless it is asked, one nothing. */
+function surroundingsOf(seed: number): Surroundings {
+  if (seed % 7 < 2) return 'busy';
+  return seed % 7 === 2 ? 'nobody' : 'a gateway';
 }
 
 /** One seed in a hundred has real signatures, one no multicast, one in four no witness at all. */

@@ -14,6 +14,12 @@ const RING = keyRing(
 );
 const MAC = Uint8Array.of(2, 0, 0, 0, 0, 1);
 
+/** Stands for the router of the segment, among the names of the nodes. */
+const GATEWAY = 'the gateway';
+
+/** What else is there: hosts that ask all the time; a gateway that answers who asks for it; nobody. */
+export type Surroundings = 'busy' | 'a gateway' | 'nobody';
+
 export type Carriage = 'messages' | 'frames' | 'nothing';
 
 /** One L2 segment: who hears whom, how late, how often. */
@@ -26,6 +32,7 @@ export class SimSegment {
   delayMs = WAY_MS;
   /** How messages go: as they are, as frames that the production codec signs and checks, or not at all. */
   readonly #carries: Carriage;
+  readonly #surroundings: Surroundings;
   readonly #queue: SimQueue;
   readonly #random: () => number;
   readonly #nodes: ReadonlyMap<string, SimNode>;
@@ -42,12 +49,18 @@ export class SimSegment {
     {
       nodes,
       carries,
-    }: { readonly nodes: ReadonlyMap<string, SimNode>; readonly carries: Carriage },
+      surroundings,
+    }: {
+      readonly nodes: ReadonlyMap<string, SimNode>;
+      readonly carries: Carriage;
+      readonly surroundings: Surroundings;
+    },
   ) {
     this.#queue = queue;
     this.#random = random;
     this.#nodes = nodes;
     this.#carries = carries;
+    this.#surroundings = surroundings;
   }
 
   /** To everybody else on the segment. */
@@ -66,6 +79,16 @@ export class SimSegment {
     }
   }
 
+  /** Asks for these hosts and for the gateway by ARP; `onAnswer` runs when an answer has come. */
+  ask(from: SimNode, hosts: readonly string[], onAnswer: () => void): void {
+    const asked = this.#surroundings === 'nobody' ? hosts : [...hosts, GATEWAY];
+    for (const host of asked) {
+      if (this.#isBlocked(from.name, host) || this.#isBlocked(host, from.name)) continue;
+      if (this.#random() < this.loss || !this.#isThere(host)) continue;
+      this.#queue.after(0.1 + this.#random() * 2 * this.delayMs, onAnswer);
+    }
+  }
+
   /** Nothing of the one reaches the other for so long. */
   block(from: string, to: string, ms: number): void {
     const key = `${from}>${to}`;
@@ -76,18 +99,18 @@ export class SimSegment {
 
   /** The node is not heard for so long. */
   mute(name: string, ms: number): void {
-    for (const other of this.#nodes.keys()) if (other !== name) this.block(name, other, ms);
+    for (const other of this.#hosts()) if (other !== name) this.block(name, other, ms);
   }
 
   /** The node hears nobody for so long. */
   deafen(name: string, ms: number): void {
-    for (const other of this.#nodes.keys()) if (other !== name) this.block(other, name, ms);
+    for (const other of this.#hosts()) if (other !== name) this.block(other, name, ms);
   }
 
-  /** These and the others are on two segments for so long. */
+  /** These and the others are on two segments for so long; the gateway is with the others. */
   split(names: ReadonlySet<string>, ms: number): void {
-    for (const a of this.#nodes.keys()) {
-      for (const b of this.#nodes.keys()) {
+    for (const a of this.#hosts()) {
+      for (const b of this.#hosts()) {
         if (names.has(a) !== names.has(b)) this.block(a, b, ms);
       }
     }
@@ -146,10 +169,21 @@ export class SimSegment {
 
   /** Whether the node hears a client, or a switch: any frame that is not of the witness. */
   hearsAnything(name: string): boolean {
+    if (this.#surroundings !== 'busy') return false;
     for (const other of this.#nodes.keys()) {
       if (other !== name && !this.#isBlocked(other, name)) return true;
     }
     return false;
+  }
+
+  #hosts(): readonly string[] {
+    return [...this.#nodes.keys(), GATEWAY];
+  }
+
+  /** A kernel answers while it runs, whether an agent does or not. */
+  #isThere(host: string): boolean {
+    const node = this.#nodes.get(host);
+    return node === undefined || !(node.isDown || node.thawedAt > this.#queue.now);
   }
 
   #isBlocked(from: string, to: string): boolean {

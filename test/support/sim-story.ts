@@ -1,6 +1,7 @@
 import { seededRandom } from './random.ts';
 import type { WitnessMode } from './sim-cluster.ts';
 import { FAULTS, SETTINGS, type SimFault } from './sim-faults.ts';
+import type { Surroundings } from './sim-segment.ts';
 
 /** What every run of a series has in common. */
 export interface SimPlan {
@@ -15,6 +16,8 @@ export interface SimPlan {
   readonly moves?: 'nothing' | 'theirs';
   /** Whether there is a witness; without this, one seed in four has none. */
   readonly witness?: WitnessMode;
+  /** What else is on the segment; without this, something else with every seed. */
+  readonly surroundings?: Surroundings;
 }
 
 export const EVERY_FAULT: SimPlan = {

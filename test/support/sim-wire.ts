@@ -1,8 +1,8 @@
 import type { WitnessReport } from '../../src/election/hearing.ts';
 import { contactGap, type Timing } from '../../src/election/timing.ts';
 import { FOREVER, type Instant } from '../../src/instant.ts';
-import type { IncarnationId, Utterance, Vip } from '../../src/model.ts';
-import { hearingOf, noteForeign } from '../../src/wire/ear.ts';
+import type { IncarnationId, Neighbour, Utterance, Vip } from '../../src/model.ts';
+import { hearingOf } from '../../src/wire/ear.ts';
 import { type Gate, permit, shutGate, shutReason, tick } from '../../src/wire/gate.ts';
 import type { FromWire, Grant } from '../../src/wire/messages.ts';
 import { mayAnswer, sent } from '../../src/wire/sent-tables.ts';
@@ -10,6 +10,7 @@ import { noFacts, note, type WireFacts } from '../../src/wire/wire-facts.ts';
 import {
   granted,
   heard,
+  heardForeign,
   type Outcome,
   openWitness,
   told,
@@ -38,6 +39,8 @@ export interface WireDeps {
   readonly say: ((message: WitnessMessage) => void) | undefined;
   /** Whether other frames than the witness's come in. */
   readonly hearsAnything: () => boolean;
+  /** Asks for the hosts of these peers and for the gateway. */
+  readonly ask: (neighbours: readonly Neighbour[], onAnswer: () => void) => void;
   /** It may have begun to answer for something, or for somebody else. */
   readonly onAnswering: () => void;
   /** Runs in the process of the agent. */
@@ -185,7 +188,7 @@ export class SimWire {
     this.#on(TICK_MS, () => {
       tick(this.#gate, this.#now());
       if (this.#witness !== undefined && this.#deps.hearsAnything()) {
-        noteForeign(this.#witness.ear, this.#now());
+        this.#perform(heardForeign(this.#witness, this.#now()));
       }
       this.#tick();
     });
@@ -215,7 +218,16 @@ export class SimWire {
     this.#on(trueSpan(this.#deps.node, ms) + this.#deps.random() * 0.3, () => {
       if (alarm !== this.#alarms || this.#witness === undefined) return;
       this.#alarmAt = FOREVER;
-      this.#perform(wake(this.#witness, this.#now()));
+      const waking = wake(this.#witness, this.#now());
+      if (waking.ask.length > 0) this.#deps.ask(waking.ask, () => this.#hearAnswer());
+      this.#perform(waking);
+    });
+  }
+
+  /** An answer to a question of ours is in the socket. */
+  #hearAnswer(): void {
+    this.#on(0, () => {
+      if (this.#witness !== undefined) this.#perform(heardForeign(this.#witness, this.#now()));
     });
   }
 

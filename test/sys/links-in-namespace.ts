@@ -36,6 +36,7 @@ ip('addr', 'add', '192.0.2.9/28', 'dev', 'a0');
 await until('a0', (link) => link?.subnets.join() === '192.0.2.0/28');
 ip('addr', 'add', '2001:db8::9/64', 'dev', 'a0', 'nodad');
 await until('a0', (link) => link?.subnets.join() === '192.0.2.0/28,2001:db8::/64');
+await until('a0', (link) => link?.addresses.join() === '192.0.2.9,2001:db8::9');
 ip('link', 'set', 'a0', 'address', '02:00:00:00:00:77');
 await until('a0', (link) => link?.mac === '02:00:00:00:00:77');
 ip('link', 'add', 'br0', 'type', 'bridge');

@@ -1,5 +1,5 @@
 import { add, type Instant } from '../../src/instant.ts';
-import type { BeatContent } from '../../src/model.ts';
+import type { BeatContent, Neighbour } from '../../src/model.ts';
 import { systemClock } from '../../src/sys/clock.ts';
 import { superviseWire } from '../../src/wire/supervisor.ts';
 import type { StubCommand, ToldNote } from './wire-lab.ts';
@@ -44,6 +44,7 @@ let provenFor: number | undefined;
 let beat: BeatContent | null = null;
 let mayHold = false;
 let incarnation = 1;
+let neighbours: readonly Neighbour[] = [];
 clock.every(50, () => {
   const now = clock.now();
   if (authority === 'silent') return;
@@ -54,7 +55,10 @@ clock.every(50, () => {
     provenFor = restarts;
   }
   const until = authority === 'held' ? add(now, 500) : null;
-  wire.tick({ until, provenAt, sentAt: now, incarnation, held: mayHold, beat }, now);
+  wire.tick(
+    { until, provenAt, sentAt: now, incarnation, held: mayHold, beat, ask: neighbours },
+    now,
+  );
 });
 process.on('disconnect', () => process.exit(0));
 process.on('message', async (command: StubCommand) => {
@@ -70,6 +74,7 @@ process.on('message', async (command: StubCommand) => {
   }
   if (command.incarnation !== undefined) incarnation = command.incarnation;
   if (command.beat !== undefined) beat = command.beat;
+  if (command.neighbours !== undefined) neighbours = command.neighbours;
   let toldAt = 0;
   if (command.tell !== undefined) {
     toldAt = monotonic();

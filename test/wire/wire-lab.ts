@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
 import type { Instant } from '../../src/instant.ts';
-import type { BeatContent, IncarnationId, Utterance, Vip } from '../../src/model.ts';
+import type { BeatContent, IncarnationId, Neighbour, Utterance, Vip } from '../../src/model.ts';
 import type { TableEntry, WitnessSettings } from '../../src/wire/messages.ts';
 import type { WireStatus } from '../../src/wire/supervisor.ts';
 
@@ -19,6 +19,7 @@ export interface StubCommand {
   readonly incarnation?: number;
   readonly witness?: WitnessSettings;
   readonly beat?: BeatContent;
+  readonly neighbours?: readonly Neighbour[];
   readonly tell?: Utterance;
   readonly close?: true;
 }

@@ -44,6 +44,6 @@ export function saying(ms: number, said: number, utterance: Said['utterance']): 
 /** A permit sent `ms` after the start, for a minute. */
 export function grant(ms: number, more: Partial<Grant> = {}): Grant {
   const until = at(60_000);
-  const base = { until, provenAt: at(0), incarnation: 7, held: false, beat: CONTENT };
+  const base = { until, provenAt: at(0), incarnation: 7, held: false, beat: CONTENT, ask: [] };
   return { ...base, sentAt: at(ms), ...more };
 }
