@@ -25,10 +25,11 @@ export function noAsking(): Asking {
 export function takeQuestions(asking: Asking, ear: Ear, now: Instant): readonly Neighbour[] {
   if (now < nextQuestion(asking, ear)) return [];
   asking.askedAt = now;
-  asking.isAwaited = true;
-  return asking.neighbours.filter(
+  const asked = asking.neighbours.filter(
     ({ node }) => now >= askAt(ear, node) && now < askUntil(ear, node),
   );
+  asking.isAwaited = asked.length > 0;
+  return asked;
 }
 
 /** When `takeQuestions` has something to ask next; FOREVER if everybody is heard. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { whomToAsk } from '../../src/election/asking.ts';
 import type { WitnessReport } from '../../src/election/hearing.ts';
 import { checkedTiming, silencePatience } from '../../src/election/timing.ts';
 import { instant } from '../../src/instant.ts';
@@ -20,6 +21,7 @@ class Segment {
   readonly #heard = new Map<string, Hearing>();
   #beatAt = 0;
   #renewAt = 0;
+  #foreignAt = 0;
   /** Whether the API server can be reached. */
   api = true;
   foreign = true;
@@ -70,7 +72,8 @@ class Segment {
 
   #report(): WitnessReport {
     const asOf = instant(this.node.now);
-    const foreignAt = instant(this.foreign ? this.node.now : 0);
+    if (this.foreign) this.#foreignAt = this.node.now;
+    const foreignAt = instant(this.#foreignAt);
     return {
       links: new Map([['data0', { asOf, foreignAt, peers: new Map(this.#heard) }]]),
     };
@@ -147,6 +150,28 @@ test('4.4.1: of two, the survivor needs proof that its own ears work', () => {
     segment.pass(SILENCE + 200);
     assert.equal(segment.node.state.verdicts.fences.size, foreign ? 1 : 0);
   }
+});
+
+test('4.4.1: of two, what the survivor heard more than 300 ms ago proves nothing', () => {
+  const segment = owner(['n2']);
+  // A lost contact: the verdict has to wait, and the proof grows old meanwhile.
+  segment.api = false;
+  segment.pass(1500);
+  segment.speaks.delete('n2');
+  segment.pass(300);
+  segment.foreign = false;
+  segment.pass(400);
+  segment.api = true;
+  segment.pass(1000);
+  assert.equal(segment.node.state.verdicts.fences.size, 0);
+});
+
+test('4.4.1: the wires ask for the other one of two, and for nobody where three live', () => {
+  assert.deepEqual(
+    whomToAsk(owner(['n2']).node.state).map(({ node }) => node),
+    ['n2'],
+  );
+  assert.deepEqual(whomToAsk(owner(['n2', 'n3']).node.state), []);
 });
 
 test('4.4.2: who has fenced itself is dead without quorum', () => {

@@ -109,6 +109,35 @@ onSegment('frames of ARP from another host are noted, our own are not', async (l
   assert.ok((status.hearing?.foreignAt ?? NEVER) > before);
 });
 
+/** `b` dies, agent and wire; what `a` has heard of others than `b` 400 ms after its last beat, in ms after it. */
+async function heardAfterDeath(lab: WireLab, peer: Station): Promise<readonly number[]> {
+  for (const pid of [peer.stub.pid ?? 0, ...peer.wirePids()]) process.kill(pid, 'SIGKILL');
+  await pause(450);
+  const { hearing, counters } = await lab.command({});
+  assert.ok((counters['neighbours_asked'] ?? 0) > 0, 'nobody is asked for');
+  const heardAt = hearing?.peers.get('b')?.heardAt ?? NEVER;
+  const ms = (hearing?.foreignAt ?? NEVER) - heardAt;
+  return ms > 0 ? [ms] : [];
+}
+
+onSegment('4.4.1: the kernel of a peer whose agent is dead proves our ears', async (lab, peer) => {
+  await lab.command({ neighbours: [{ node: 'b', addresses: ['203.0.113.1', '192.0.2.2'] }] });
+  const [ms] = await heardAfterDeath(lab, peer);
+  assert.ok(ms !== undefined && ms >= 200, `heard ${ms} ms after the last beat`);
+});
+
+onSegment('4.4.1: so does a gateway', async (lab, peer) => {
+  lab.inA('ip', 'route', 'add', 'default', 'via', '192.0.2.2');
+  await lab.command({ neighbours: [{ node: 'b', addresses: [] }] });
+  const [ms] = await heardAfterDeath(lab, peer);
+  assert.ok(ms !== undefined && ms >= 200, `heard ${ms} ms after the last beat`);
+});
+
+onSegment('4.4.1: where nobody answers nothing is proven', async (lab, peer) => {
+  await lab.command({ neighbours: [{ node: 'b', addresses: ['192.0.2.77'] }] });
+  assert.deepEqual(await heardAfterDeath(lab, peer), []);
+});
+
 onSegment('a replayed, forged or flipped frame changes nothing and is counted', async (lab) => {
   await pause(300);
   const [recorded] = await framesFrom(lab, PEER_MAC);
