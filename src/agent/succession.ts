@@ -1,10 +1,11 @@
-import { add, type Instant } from '../instant.ts';
+import { add, type Instant, NEVER } from '../instant.ts';
 import { usableLinks } from '../net/usable-links.ts';
 import type { NodeLock } from '../sys/node-lock.ts';
 import type { Grant } from '../wire/messages.ts';
 import type { AgentDeps, AgentOptions } from './agent.ts';
 import { linksToServe, tablesOf } from './carry.ts';
 import type { ElectionLoop } from './election-loop.ts';
+import { rehearsal } from './rehearsal.ts';
 import type { Changed } from './signal.ts';
 import type { AgentStores } from './stores.ts';
 import type { WireSet } from './wires.ts';
@@ -44,8 +45,9 @@ export async function awaitTurn(
   });
   // Whoever finds the lock free has it within a moment, and needs no wire before its election.
   await changed.wait(add(clock.now(), TICK_MS));
+  const rehearse = rehearsal(deps, options);
   while (lock === undefined) {
-    makeReady(deps, options, { stores, wires });
+    makeReady(deps, options, { stores, wires, rehearse });
     await changed.wait(add(clock.now(), PACE_MS));
   }
   tick.close();
@@ -85,7 +87,11 @@ function laterOf(a: bigint, b: bigint): bigint {
   return a > b ? a : b;
 }
 
-function makeReady(deps: AgentDeps, options: AgentOptions, { stores, wires }: Ready): void {
+function makeReady(
+  deps: AgentDeps,
+  options: AgentOptions,
+  { stores, wires, rehearse }: Ready & { readonly rehearse: ReturnType<typeof rehearsal> },
+): void {
   const demand = stores.demand();
   if (demand === undefined) return;
   const usable = usableLinks(deps.links.links(), options.linkFilter);
@@ -94,6 +100,15 @@ function makeReady(deps: AgentDeps, options: AgentOptions, { stores, wires }: Re
   const claimed = stores.leases().claims.get(options.node)?.record.vips.keys() ?? [];
   const holdings = { active: new Map(), silentSince: new Map(), waiting: new Set(claimed) };
   wires.setTables(tablesOf(holdings, demand, serving, options.node));
+  rehearse({
+    leases: stores.leases(),
+    demand,
+    links: serving,
+    held: new Set(),
+    tablesAt: NEVER,
+    suspectSince: undefined,
+    witness: wires.report(),
+  });
 }
 
 /** The grant of an agent that has no authority and nothing to say. */

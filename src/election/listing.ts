@@ -39,7 +39,10 @@ export function withListing(
 
 /** Whether a barrier could activate a claim or settle a verdict that none before it could. */
 function needsBarrier(state: ElectionState, now: Instant): boolean {
-  if (state.phase !== 'member') return false;
+  // The first heartbeat need not have come back by the watch: the LIST shows it too. But it has to be
+  // committed, or others might take our claims for those of the incarnation before, of which they know the end.
+  const isAboutToJoin = state.phase === 'writing' && state.heartbeat.committed > 0;
+  if (state.phase !== 'member' && !isAboutToJoin) return false;
   const ripe = ripeFences(state, now);
   for (const id of state.verdicts.provisional.keys()) if (ripe.has(id)) return true;
   for (const [vip, write] of state.claimedAt) {
