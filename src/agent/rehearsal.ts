@@ -2,11 +2,12 @@ import { succeeded } from '../election/events.ts';
 import type { LeaseCut, LeaseStamp, Stored } from '../election/records.ts';
 import { initialState } from '../election/state.ts';
 import { add, type Instant, NEVER } from '../instant.ts';
+import { listLeases } from '../kube/leases.ts';
 import type { NodeName } from '../model.ts';
 import { bootId, sessionId } from '../sys/host.ts';
 import type { AgentDeps, AgentOptions } from './agent.ts';
 import { electionLoop, type TurnInput } from './election-loop.ts';
-import { type LeasePort, leasePort } from './lease-port.ts';
+import type { LeasePort } from './lease-port.ts';
 
 /** Connections are kept open for 30 s without a request. */
 const PACE_MS = 10_000;
@@ -15,20 +16,22 @@ const TURNS = 6;
 
 /**
  * What makes the first handover of a process as quick as its hundredth: while an agent waits, it goes through the
- * takeover on paper, so that the code is compiled, and keeps connections for Leases open. It measured 20 to 60 ms
- * of the time in which nobody answers. To be called now and then; does something every 10 s.
+ * takeover on paper, so that the code is compiled, and keeps connections for Leases open. To be called now and then; does
+ * something every 10 s.
  */
 export function rehearsal(deps: AgentDeps, options: AgentOptions): (world: TurnInput) => void {
-  const { clock, metrics } = deps;
+  const { clock } = deps;
   let dueAt: Instant = NEVER;
   return (world) => {
     const now = clock.now();
     if (now < dueAt || world.links.length === 0) return;
     dueAt = add(now, PACE_MS);
-    const port = leasePort({ ...deps, ...options, onAnswer: metrics.leaseAnswered });
+    const call = { timeoutMs: options.timing.requestTimeout };
     // Two: a renewal may be under way while the barrier is read.
-    void Promise.all([port.list(), port.list()]);
-    void play(deps, options, world);
+    for (let i = 0; i < 2; i += 1) void listLeases(deps.api, options.namespace, call);
+    play(deps, options, world).catch((error: unknown) =>
+      deps.log.warn({ error }, 'the rehearsal of the takeover has failed'),
+    );
   };
 }
 

@@ -1,4 +1,4 @@
-import { add, type Instant, NEVER } from '../instant.ts';
+import { add, type Instant } from '../instant.ts';
 import { usableLinks } from '../net/usable-links.ts';
 import type { NodeLock } from '../sys/node-lock.ts';
 import type { Grant } from '../wire/messages.ts';
@@ -105,8 +105,8 @@ function makeReady(
     demand,
     links: serving,
     held: new Set(),
-    tablesAt: NEVER,
     suspectSince: undefined,
+    selfFenced: 0,
     witness: wires.report(),
   });
 }

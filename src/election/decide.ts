@@ -89,6 +89,8 @@ export function decide(before: ElectionState, world: World, now: Instant): Decis
   const telling = told(listing.state, world, now);
   const state = telling.state.moves.length === 0 ? telling.state : { ...telling.state, moves: [] };
   assertSound(state);
+  // What was just released may be wanted again already: then it takes another write, in the next turn.
+  const nextAt = state.voidUpTo === listing.state.voidUpTo ? chosen.wakeAt : now;
   return {
     state,
     active: state.active,
@@ -101,7 +103,7 @@ export function decide(before: ElectionState, world: World, now: Instant): Decis
     claims: claiming.write,
     list: listing.token,
     moves: [...alive.moves, ...given.moves, ...chosen.moves],
-    wakeAt: Math.min(wakeAt(state, now), chosen.wakeAt) as Instant,
+    wakeAt: Math.min(wakeAt(state, now), nextAt) as Instant,
     left: hasLeft(state, world),
     fatal: state.wentBack
       ? 'The API server went back to an older revision: was etcd restored from a backup?'
