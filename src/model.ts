@@ -185,8 +185,10 @@ export interface Hearing {
 export interface LinkHearing {
   /** Everything that had come in by then is counted. */
   readonly asOf: Instant;
-  /** When any frame of another host came in last. */
+  /** When any frame of another host came in last ... */
   readonly foreignAt: Instant;
+  /** ... and since when none was missing for as long as a silence takes. */
+  readonly unbrokenSince: Instant;
   /** Kept when a node falls silent. */
   readonly peers: ReadonlyMap<NodeName, Hearing>;
 }

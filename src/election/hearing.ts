@@ -240,9 +240,13 @@ function hearsOthers(state: ElectionState, silent: Heard, live: number): boolean
   return [...silent.link.peers.keys()].some((node) => wasHeardThroughout(state, silent, node));
 }
 
-/** Whether anything else came in on the link well after the peer was heard there last, and lately. */
+/**
+ * Whether anything else came in on the link well after the peer was heard there last, lately, and all along: when
+ * a deaf link hears again, what it hears first proves nothing about the others.
+ */
 function hasForeign({ link, hearing }: Heard, { beatInterval }: Timing): boolean {
   if (link.asOf - link.foreignAt > PROOF_BEATS * beatInterval) return false;
+  if (link.unbrokenSince > hearing.heardAt) return false;
   return link.foreignAt - hearing.heardAt >= FOREIGN_BEATS * beatInterval;
 }
 

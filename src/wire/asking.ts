@@ -49,10 +49,10 @@ export function isAnswer(asking: Asking, at: Instant): boolean {
   return true;
 }
 
-/** A beat before it is called silent: the proof is there by then. */
+/** From the first beat that is missing: whether this link has heard all along has to be known when it counts. */
 function askAt(ear: Ear, node: string): Instant {
   const heardAt = ear.peers.get(node)?.hearing?.heardAt;
-  return heardAt === undefined ? FOREVER : add(heardAt, ear.silentMs - ear.beatMs);
+  return heardAt === undefined ? FOREVER : add(heardAt, ear.missedMs);
 }
 
 function askUntil(ear: Ear, node: string): Instant {

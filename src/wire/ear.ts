@@ -15,6 +15,8 @@ export interface Ear {
   readonly node: NodeName;
   readonly bootId: string;
   readonly beatMs: number;
+  /** One beat is missing after so long. */
+  readonly missedMs: number;
   readonly silentMs: number;
   readonly contactMs: number;
   /** A peer that echoes this or a later number of ours has heard us since we started. */
@@ -27,6 +29,8 @@ export interface Ear {
   /** Beats of peers that were believed. */
   beats: number;
   foreignAt: Instant;
+  /** Since then foreign frames have come without a gap that would be a silence. */
+  unbrokenSince: Instant;
 }
 
 interface Peer {
@@ -61,6 +65,7 @@ export function openEar(options: EarOptions, now: Instant): Ear {
     node: options.node,
     bootId: options.bootId,
     beatMs: options.beatMs,
+    missedMs: silencePatience({ silentBeats: 1, beatInterval: options.beatMs }),
     silentMs: silencePatience({ ...options, beatInterval: options.beatMs }),
     contactMs: options.contactMs,
     startSeq: seqAt(now),
@@ -70,6 +75,7 @@ export function openEar(options: EarOptions, now: Instant): Ear {
     asOf: now,
     beats: 0,
     foreignAt: NEVER,
+    unbrokenSince: NEVER,
   };
 }
 
@@ -84,7 +90,7 @@ export function listen(ear: Ear, message: WitnessMessage, now: Instant): Heard {
   if (sender === undefined || isOwn(ear, sender)) return { kind: 'dropped', reason: 'own' };
   const stream = accept(ear.guard, sender, message.seq);
   if (stream === 'replayed') return { kind: 'dropped', reason: 'replayed' };
-  ear.foreignAt = now;
+  noteForeign(ear, now);
   const peer = peerOf(ear, sender.node);
   const counts = !isOutranked(ear, peer, sender, now);
   if (counts) {
@@ -115,8 +121,11 @@ function isOutranked(ear: Ear, { hearing }: Peer, sender: IncarnationParts, now:
 }
 
 /** A frame of another host that is no message of the witness has come, at `at` or later. */
+/** A frame of another host has come, at `at` or later. */
 export function noteForeign(ear: Ear, at: Instant): void {
-  if (at > ear.foreignAt) ear.foreignAt = at;
+  if (at <= ear.foreignAt) return;
+  if (at >= add(ear.foreignAt, ear.silentMs)) ear.unbrokenSince = at;
+  ear.foreignAt = at;
 }
 
 /**
@@ -160,7 +169,8 @@ export function echoesOf(ear: Ear, now: Instant): readonly Echo[] {
 export function hearingOf(ear: Ear): LinkHearing {
   const peers = new Map<NodeName, Hearing>();
   for (const [node, { hearing }] of ear.peers) if (hearing !== undefined) peers.set(node, hearing);
-  return { asOf: ear.asOf, foreignAt: ear.foreignAt, peers };
+  const { asOf, foreignAt, unbrokenSince } = ear;
+  return { asOf, foreignAt, unbrokenSince, peers };
 }
 
 /** The echo of one of our own messages in a beat: its number, or undefined. */

@@ -388,6 +388,37 @@ const RULES: readonly Ablation[] = [
     ],
   },
   {
+    rule: '4.4.1: of two, who hears nothing else either judges nobody',
+    seeds: 40,
+    plan: { nodes: 2, moves: 'theirs', witness: 'on', surroundings: 'a gateway' },
+    faults: ['node is deaf'],
+    patches: [
+      {
+        file: HEARING,
+        find: '  if (live < QUORUM_OF_TWO_FROM && hasForeign(silent, state.timing)) return true;',
+        put: '  if (live < QUORUM_OF_TWO_FROM) return true;',
+      },
+      {
+        file: HEARING,
+        find: 'return inContact && heard.some((each) => hasForeign(each, state.timing));',
+        put: 'return inContact;',
+      },
+    ],
+  },
+  {
+    rule: '4.4.1: of two, who was deaf judges nobody by what it hears first',
+    seeds: 40,
+    plan: { nodes: 2, moves: 'theirs', witness: 'on', surroundings: 'a gateway' },
+    faults: ['node is deaf'],
+    patches: [
+      {
+        file: HEARING,
+        find: '  if (link.unbrokenSince > hearing.heardAt) return false;\n',
+        put: '',
+      },
+    ],
+  },
+  {
     rule: '4.4.3: a contact of a peer that could not be heard before counts from long ago',
     seeds: 200,
     plan: { nodes: 2, witness: 'on' },

@@ -22,6 +22,7 @@ class Segment {
   #beatAt = 0;
   #renewAt = 0;
   #foreignAt = 0;
+  #unbrokenSince = 0;
   /** Whether the API server can be reached. */
   api = true;
   foreign = true;
@@ -72,10 +73,14 @@ class Segment {
 
   #report(): WitnessReport {
     const asOf = instant(this.node.now);
-    if (this.foreign) this.#foreignAt = this.node.now;
+    if (this.foreign) {
+      if (this.node.now - this.#foreignAt >= SILENCE) this.#unbrokenSince = this.node.now;
+      this.#foreignAt = this.node.now;
+    }
     const foreignAt = instant(this.#foreignAt);
+    const unbrokenSince = instant(this.#unbrokenSince);
     return {
-      links: new Map([['data0', { asOf, foreignAt, peers: new Map(this.#heard) }]]),
+      links: new Map([['data0', { asOf, foreignAt, unbrokenSince, peers: new Map(this.#heard) }]]),
     };
   }
 
@@ -163,6 +168,16 @@ test('4.4.1: of two, what the survivor heard more than 300 ms ago proves nothing
   segment.pass(400);
   segment.api = true;
   segment.pass(1000);
+  assert.equal(segment.node.state.verdicts.fences.size, 0);
+});
+
+test('4.4.1: of two, one that was deaf and hears again judges nobody by what it hears first', () => {
+  const segment = owner(['n2']);
+  segment.foreign = false;
+  segment.speaks.delete('n2');
+  segment.pass(1500);
+  segment.foreign = true;
+  segment.pass(500);
   assert.equal(segment.node.state.verdicts.fences.size, 0);
 });
 
