@@ -57,7 +57,13 @@ async function firstFound(
   const tally = await series({
     from: 1,
     seeds,
-    plan: { ...EVERY_FAULT, ...plan, ...(faults !== undefined && { faults }) },
+    // Seeds were counted on a busy segment; a rule for quiet ones says so.
+    plan: {
+      ...EVERY_FAULT,
+      surroundings: 'busy',
+      ...plan,
+      ...(faults !== undefined && { faults }),
+    },
     shrinks: false,
     ...(worker !== undefined && { worker }),
   });
