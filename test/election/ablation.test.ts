@@ -230,7 +230,7 @@ const RULES: readonly Ablation[] = [
   },
   {
     rule: 'I6: patience starts anew after a gap in our own contact',
-    seeds: 40,
+    seeds: 300,
     plan: { nodes: 3, witness: 'on' },
     faults: ['API away from all', 'API cut off', 'segment is rough'],
     patches: [
