@@ -37,7 +37,7 @@ function hears(node: HandNode, id: string): void {
     hears: ['n1'],
     takeovers: [],
   };
-  const link = { asOf: now, foreignAt: now, peers: new Map([['n1', hearing]]) };
+  const link = { asOf: now, foreignAt: now, unbrokenSince: now, peers: new Map([['n1', hearing]]) };
   node.witness = { links: new Map([['data0', link]]) };
 }
 

@@ -1,3 +1,4 @@
+import { whomToAsk } from '../../src/election/asking.ts';
 import { authorityOf, type Beat, decide, type LeaseWrite } from '../../src/election/decide.ts';
 import type { Demand } from '../../src/election/eligible.ts';
 import { stalled } from '../../src/election/events.ts';
@@ -169,6 +170,7 @@ export function permitting(before: SearchNode, says: WitnessMessage[], now: Inst
     incarnation: state.phase === 'reading' ? 0 : state.incarnation,
     held: state.phase === 'held',
     beat: beat === undefined ? null : { ...beat, contactAgeMs },
+    ask: whomToAsk(state),
   };
   return after({ ...node, permittedAt: now }, permitted(node.wire, grant, now), says, now);
 }

@@ -26,7 +26,8 @@ export function wireOf(
 
 function witnessOf(to: Writer, { ear, mouth, settling, wokeAt, judgesAt }: Witness, now: Instant) {
   const sequence = (seq: number) => to.time((seq / 1000) as Instant);
-  for (const each of [settling.since, wokeAt, ear.asOf, ear.foreignAt]) to.time(each);
+  for (const each of [settling.since, wokeAt, ear.asOf, ear.foreignAt, ear.unbrokenSince])
+    to.time(each);
   to.due(judgesAt);
   to.map(settling.beats, (beats) => to.text(beats));
   sequence(ear.startSeq);
@@ -38,7 +39,8 @@ function witnessOf(to: Writer, { ear, mouth, settling, wokeAt, judgesAt }: Witne
     sequence(seq);
     to.time(at);
     to.text(silent);
-    hearingOf(to, hearing && { asOf: at, foreignAt: at, peers: new Map([[node, hearing]]) });
+    const peers = new Map(hearing && [[node, hearing]]);
+    hearingOf(to, hearing && { asOf: at, foreignAt: at, unbrokenSince: at, peers });
   });
   // Copies come within two units.
   const recent = [...ear.said]
@@ -100,6 +102,7 @@ function hearingOf(to: Writer, hearing: LinkHearing | undefined): void {
   }
   to.time(hearing.asOf);
   to.time(hearing.foreignAt);
+  to.time(hearing.unbrokenSince);
   to.map(hearing.peers, (peer) => {
     to.text(`${peer.id}${peer.leaving}`);
     to.time(peer.heardAt);
