@@ -167,6 +167,12 @@ export type Utterance =
   /** The sender's own incarnation is over: its agent has been silent. */
   | { readonly kind: 'fence' };
 
+/** Somebody on a link says that a VIP is at this MAC. */
+export interface ProbeAnswer {
+  readonly vip: Vip;
+  readonly mac: MacText;
+}
+
 /** The newest beat of a node on one link. */
 export interface Hearing {
   readonly id: IncarnationId;

@@ -63,6 +63,7 @@ interface Shared {
 /** Who listens to what peers say: nobody before there is an election. */
 interface Ears {
   heard: ElectionLoop['heard'];
+  probed: ElectionLoop['probed'];
 }
 
 interface Parts extends Shared {
@@ -157,7 +158,7 @@ function hasLeft(
 }
 
 function openShared(deps: AgentDeps, options: AgentOptions, onChange: () => void): Shared {
-  const ears: Ears = { heard: () => {} };
+  const ears: Ears = { heard: () => {}, probed: () => {} };
   return {
     stores: openStores({ ...deps, ...options, onChange }),
     wires: new WireSet({
@@ -165,6 +166,7 @@ function openShared(deps: AgentDeps, options: AgentOptions, onChange: () => void
       entry: options.entry,
       onChange,
       onTold: (from, utterance, at) => ears.heard(from, utterance, at),
+      onProbed: (result) => ears.probed(result),
     }),
     ears,
   };
@@ -189,6 +191,7 @@ function openElection(
     lock.succession.kind === 'handed over' ? succeeded(fresh, stores.leases(), clock.now()) : fresh;
   const election = electionLoop(initial, { port, clock, onChange });
   ears.heard = election.heard;
+  ears.probed = election.probed;
   return election;
 }
 
@@ -235,6 +238,7 @@ function turn(deps: AgentDeps, options: AgentOptions, parts: Parts): Decision | 
     (holdings) => wires.setTables(tablesOf(holdings, demand, serving, options.node)),
   );
   for (const utterance of decision.tell) wires.tell(utterance);
+  wires.probe(decision.probes);
   report(deps, decision, demand, serving);
   const facts = {
     election: election.state(),

@@ -1,4 +1,5 @@
 import type { WitnessReport } from '../election/hearing.ts';
+import { answering } from '../election/probing.ts';
 import type { ElectionState } from '../election/state.ts';
 import type { Condition } from '../kube/lease-encode.ts';
 import type { WitnessHealth } from './witness-health.ts';
@@ -14,15 +15,20 @@ export interface ConditionFacts {
 type Finding = Omit<Condition, 'type' | 'lastTransitionTime'>;
 
 /**
- * The conditions of this node's agent: `WitnessHealthy`, and `Speaker` for whether it may own VIPs. Each
- * keeps the time of its last change of status from `before`; `wallTime` is RFC 3339.
+ * The conditions of this node's agent: `WitnessHealthy`, `Speaker` for whether it may own VIPs, and
+ * `SegmentClear` for whether nobody else answers for what it might take over. Each keeps the time of its
+ * last change of status from `before`; `wallTime` is RFC 3339.
  */
 export function conditionsOf(
   facts: ConditionFacts,
   before: readonly Condition[],
   wallTime: string,
 ): readonly Condition[] {
-  const found = { WitnessHealthy: witnessHealthy(facts), Speaker: speaker(facts.election) };
+  const found = {
+    WitnessHealthy: witnessHealthy(facts),
+    Speaker: speaker(facts.election),
+    SegmentClear: segmentClear(facts.election),
+  };
   return Object.entries(found).map(([type, finding]) => {
     const last = before.find((condition) => condition.type === type);
     const isSame = last?.status === finding.status;
@@ -62,6 +68,31 @@ function speaker({ self, phase, ring }: ElectionState): Finding {
     return { status: 'True', reason: 'Held', message };
   }
   return { status: 'True', reason: 'Member', message: 'This node takes part in the election' };
+}
+
+function segmentClear(election: ElectionState): Finding {
+  const [first, ...others] = answeringTexts(election);
+  if (first === undefined) {
+    return { status: 'True', reason: 'NobodyElse', message: 'Nobody was found in the way' };
+  }
+  return no('Answered', others.length === 0 ? first : `${first} (and ${others.length} more)`);
+}
+
+/** What to say of whoever answers for VIPs that this node might otherwise take over. */
+export function answeringTexts(election: ElectionState): string[] {
+  const { holders, conflicts } = answering(election);
+  return [
+    ...holders.map(
+      (node) =>
+        `${node} does not renew its Lease and still answers on the segment: it keeps its VIPs until it ` +
+        'reaches the API server or stops',
+    ),
+    ...[...conflicts].map(
+      ([vip, { mac }]) =>
+        `${vip} is not announced: ${mac} answers for it on the segment; give it another address, or ` +
+        'find that host',
+    ),
+  ];
 }
 
 /** What to say of peers that renew their Leases and are not heard. */

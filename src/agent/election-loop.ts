@@ -11,6 +11,7 @@ import {
 } from '../election/events.ts';
 import { heard } from '../election/heard.ts';
 import type { WitnessReport } from '../election/hearing.ts';
+import { type ProbeResult, probed } from '../election/probing.ts';
 import type { LeaseCut } from '../election/records.ts';
 import type { ElectionState } from '../election/state.ts';
 import type { Instant } from '../instant.ts';
@@ -36,6 +37,8 @@ export interface ElectionLoop {
   leave(): void;
   /** A peer has said something on the segment. */
   heard(from: IncarnationId, utterance: Utterance, at: Instant): void;
+  /** A link was asked for VIPs. */
+  probed(result: ProbeResult): void;
   /** This process has stood still for so long that its wires may have given it up. */
   stalled(): void;
   /**
@@ -82,6 +85,7 @@ export function electionLoop(
     state: () => state,
     leave: () => apply(asked(state)),
     heard: (from, utterance, at) => apply(heard(state, from, { utterance, at }, clock.now())),
+    probed: (result) => apply(probed(state, result, clock.now())),
     stalled: () => apply(stalled(state, clock.now())),
     turn(input, stop) {
       const now = clock.now();

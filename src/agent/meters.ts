@@ -12,6 +12,14 @@ const GAUGES = {
     name: 'authority_remaining_seconds',
     help: 'How long this node may still answer if no further heartbeat comes back',
   },
+  conflicts: {
+    name: 'vips_in_conflict',
+    help: 'VIPs that this node leaves alone because somebody unknown answers for them',
+  },
+  holders: {
+    name: 'silent_holders',
+    help: 'Nodes that do not renew their Lease and still answer on the segment',
+  },
   unreadable: { name: 'unreadable_leases', help: 'Leases of the election that make no sense' },
   member: { name: 'member', help: '1 while this node holds authority under its incarnation' },
   held: {

@@ -1,4 +1,5 @@
 import type { WitnessReport } from '../election/hearing.ts';
+import { answering } from '../election/probing.ts';
 import type { LeaseCut } from '../election/records.ts';
 import type { ElectionState, Move, Phase } from '../election/state.ts';
 import { standing } from '../election/verdict.ts';
@@ -9,7 +10,7 @@ import type { LinkName } from '../model.ts';
 import type { Log } from '../sys/log.ts';
 import type { Metrics } from '../sys/metrics.ts';
 import type { WireStatus } from '../wire/supervisor.ts';
-import { conditionsOf, unheardText } from './conditions.ts';
+import { answeringTexts, conditionsOf, unheardText } from './conditions.ts';
 import type { ClusterDemand } from './demand.ts';
 import { type Counters, type Gauges, openCounters, openGauges } from './meters.ts';
 import { tellNamesakes } from './namesake-log.ts';
@@ -157,6 +158,7 @@ function tell(
     problems.add(`${node} stands by: ${election.ring.nodes.length} nodes take part already`);
   }
   for (const node of unheard) problems.add(unheardText(node));
+  for (const text of answeringTexts(election).slice(0, TOLD_MAX)) problems.add(text);
   for (const problem of problems) if (!told.has(problem)) log.warn({}, problem);
   told.clear();
   for (const problem of problems) told.add(problem);
@@ -172,6 +174,8 @@ function setGauges(gauges: Gauges, facts: TurnFacts, health: WitnessHealth, now:
   gauges.wanted.set(demand.vips.size);
   gauges.refused.set(demand.refused.size);
   gauges.authority.set(member ? Math.max(0, until - now) / 1000 : 0);
+  gauges.conflicts.set(election.probes.conflicts.size);
+  gauges.holders.set(answering(election).holders.length);
   gauges.unreadable.set(facts.leases.unreadable.size);
   gauges.member.set(member ? 1 : 0);
   gauges.held.set(held ? 1 : 0);

@@ -1,5 +1,5 @@
 import { whomToAsk } from '../election/asking.ts';
-import { authorityOf, type Beat, type Decision } from '../election/decide.ts';
+import { authorityOf, type Beat, type Decision, proofOf } from '../election/decide.ts';
 import type { ElectionState } from '../election/state.ts';
 import { type Instant, NEVER } from '../instant.ts';
 import type { Clock } from '../sys/clock.ts';
@@ -53,7 +53,7 @@ function grantOf(state: ElectionState, beat: Beat | undefined, now: Instant): Gr
     beat === undefined || beat.contactAt === NEVER ? undefined : now - beat.contactAt;
   return {
     until,
-    provenAt: until === null || state.provenAt === NEVER ? null : state.provenAt,
+    provenAt: proofOf(state),
     sentAt: now,
     incarnation: state.phase === 'reading' ? 0 : state.incarnation,
     held: state.phase === 'held',

@@ -1,4 +1,5 @@
 import type { WitnessReport } from '../election/hearing.ts';
+import type { ProbeOrder, ProbeResult } from '../election/probing.ts';
 import { add, type Instant, NEVER } from '../instant.ts';
 import type {
   IncarnationId,
@@ -83,6 +84,11 @@ export class WireSet {
     for (const { supervisor } of this.#wires.values()) supervisor.tell(utterance);
   }
 
+  /** Asks the links for VIPs. */
+  probe(orders: readonly ProbeOrder[]): void {
+    for (const { link, ...order } of orders) this.#wires.get(link)?.supervisor.probe(order);
+  }
+
   /** What all wires have heard; undefined while the witness is off. */
   report(): WitnessReport | undefined {
     if (this.#witness === undefined || this.#witness.keys === null) return undefined;
@@ -151,6 +157,8 @@ export interface WireSetOptions {
   readonly onChange: () => void;
   /** A peer has said something. */
   readonly onTold: (from: IncarnationId, utterance: Utterance, at: Instant) => void;
+  /** A link has been asked for VIPs. */
+  readonly onProbed: (result: ProbeResult) => void;
 }
 
 /** What the wire of one link is to know of VIPs. */

@@ -10,11 +10,15 @@ import {
   peersInContact,
 } from './hearing.ts';
 import { isSupplanted, namesakeHeard, SUPPLANTED } from './namesake.ts';
-import { type ElectionState, lapse } from './state.ts';
+import { undecided } from './register.ts';
+import { committedContent, type ElectionState, lapse } from './state.ts';
 import { contactGap } from './timing.ts';
+import { standing } from './verdict.ts';
 
 /** A held authority is handed out for so long, and renewed at every look at the world. */
 const HOLD_MS = 500;
+/** So long before its lease runs out an owner decides to hold: its wires must never be without permission. */
+const AHEAD_MS = 200;
 /** At least so often the world is looked at while the authority is not an ordinary one. */
 const LOOK_MS = 50;
 /** Share of takerPatience that a held owner waits for its own contact once a peer shows some. */
@@ -32,7 +36,7 @@ const SILENT_BEATS = 3;
  * the owner holds on.
  */
 export function authority(before: ElectionState, world: World, now: Instant): ElectionState {
-  const state = withHearing(before, world, now);
+  const state = withMayHold(withHearing(before, world, now), now);
   if (state.phase === 'reading') return namesakeHeard(state, world.witness, now);
   if (isSupplanted(state, world.witness)) return lapse(state, SUPPLANTED, now);
   if (state.phase === 'writing') return state;
@@ -41,18 +45,20 @@ export function authority(before: ElectionState, world: World, now: Instant): El
     return lapse(state, 'its wires had not heard of it for too long', now);
   }
   if (isFencedByBeat(state, world.witness)) return lapse(state, 'fenced by another node', now);
-  if (now < state.authUntil) return state;
+  if (now < state.authUntil) return isOutageNear(state, world, now) ? held(state, now) : state;
   // Asked once: a contact that comes back while it is held is no reason to end it.
   if (state.phase === 'member' && !mayHold(state, world)) {
     return lapse(state, 'its lease ran out', now);
   }
+  if (wasInterrupted(state, world, now)) return lapse(state, 'its hold was interrupted', now);
   return state.peerContactSince === undefined ? held(state, now) : yielding(state, now);
 }
 
 /** When the authority wants to be looked at again. */
 export function authorityWakeAt(state: ElectionState, now: Instant): Instant {
-  if (state.phase === 'member') return state.authUntil;
-  return add(now, LOOK_MS);
+  if (state.phase !== 'member') return add(now, LOOK_MS);
+  const ahead = add(state.authUntil, -AHEAD_MS);
+  return now < ahead ? ahead : (Math.min(state.authUntil, add(now, LOOK_MS)) as Instant);
 }
 
 /** Whether the node asks its peers for successors: they are in contact, and it is not (design 4.4.4). */
@@ -96,12 +102,43 @@ function newest(contacts: ReadonlyMap<NodeName, Instant>): Instant {
   return Math.max(NEVER, ...contacts.values()) as Instant;
 }
 
+function isOutageNear(state: ElectionState, world: World, now: Instant): boolean {
+  if (state.phase !== 'member' || now < add(state.authUntil, -AHEAD_MS)) return false;
+  return state.peerContactSince === undefined && mayHold(state, world);
+}
+
 /**
  * A node that has heard no peer since its own last contact cannot tell whether the API server is away or
- * itself cut off: where the network swallows the witness, leases alone decide.
+ * itself cut off: where the network swallows the witness, leases alone decide. Unless it is alone, and
+ * whoever comes knows that it has to ask on the segment first (design 4.4.3).
  */
 function mayHold(state: ElectionState, { witness }: World): boolean {
-  return lastHeardAt(witness) >= state.contactAt;
+  if (lastHeardAt(witness) >= state.contactAt) return true;
+  // Known too late is as good as unknown: by now somebody may have looked without seeing it.
+  const { mayHoldSince, authUntil } = state;
+  return mayHoldSince !== undefined && mayHoldSince < authUntil && isAlone(state, witness);
+}
+
+/** Whether nobody could have been heard: the witness is on, and no other incarnation is live. */
+export function isAlone({ view, verdicts }: ElectionState, witness: World['witness']): boolean {
+  if (witness === undefined) return false;
+  return [...view.values()].every((peer) => standing(verdicts, peer) === 'dead');
+}
+
+/**
+ * Whoever asked on the segment while a lone speaker was silent found nobody, and may have taken over: with
+ * nobody to hear it must not begin again by itself.
+ */
+function wasInterrupted(state: ElectionState, { witness }: World, now: Instant): boolean {
+  if (state.phase !== 'held' || now < state.heldUntil) return false;
+  return lastHeardAt(witness) < state.contactAt;
+}
+
+/** Notes when it became known that whoever reads our claims finds that we may hold. */
+function withMayHold(state: ElectionState, now: Instant): ElectionState {
+  const said = committedContent(state)?.mayHold === true;
+  const isSure = said && undecided(state.claims).every(({ mayHold }) => mayHold);
+  return { ...state, mayHoldSince: isSure ? (state.mayHoldSince ?? now) : undefined };
 }
 
 function held(state: ElectionState, now: Instant): ElectionState {

@@ -67,6 +67,7 @@ export function choose(state: ElectionState, input: ChoiceInput, now: Instant): 
   for (const seat of open) {
     if (seat.claimedBy !== undefined || placed.get(seat.vip) !== state.self.node) continue;
     if (keep.size >= CLAIMS_MAX) break;
+    if (state.probes.conflicts.has(seat.vip)) continue;
     if (!state.yielded.has(seat.vip)) keep.set(seat.vip, claimFor(state, seat.vip));
   }
   return { ...choice, wakeAt };

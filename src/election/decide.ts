@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { add, FOREVER, type Instant, NEVER } from '../instant.ts';
 import type { BeatContent, IncarnationId, PublishedLink, Utterance, Vip } from '../model.ts';
-import { authority, authorityWakeAt } from './authority.ts';
+import { authority, authorityWakeAt, isAlone } from './authority.ts';
 import { recommitted } from './barrier.ts';
 import { choose } from './choose.ts';
 import type { Demand } from './eligible.ts';
@@ -15,6 +15,7 @@ import {
   type WitnessReport,
 } from './hearing.ts';
 import { echoPatience, ripeAt, withListing } from './listing.ts';
+import { type ProbeOrder, probeAt, unsureOf, withProbes } from './probing.ts';
 import type { Claim, Claims, Heartbeat } from './records.ts';
 import { sent, undecided } from './register.ts';
 import { beatOf, tellAt, told, yielding } from './speech.ts';
@@ -59,6 +60,8 @@ export interface Decision {
   readonly silentSince: ReadonlyMap<Vip, Instant>;
   /** Null: no authority. */
   readonly until: Instant | null;
+  /** Whose answers to look for on the segment now. */
+  readonly probes: readonly ProbeOrder[];
   /** What to say on the segment now. */
   readonly tell: readonly Utterance[];
   /** What every beat says from now on. */
@@ -83,7 +86,8 @@ export function decide(before: ElectionState, world: World, now: Instant): Decis
   const alive = authority(before, world, now);
   const given = yielding(alive, world.witness, now);
   const chosen = chosenState(given.state, world, now);
-  const beating = withHeartbeat(chosen.state, world, now);
+  const asking = withProbes(chosen.state, world, now);
+  const beating = withHeartbeat(asking.state, world, now);
   const claiming = withClaims(beating.state, world, now);
   const listing = withListing(claiming.state, world, now);
   const telling = told(listing.state, world, now);
@@ -97,6 +101,7 @@ export function decide(before: ElectionState, world: World, now: Instant): Decis
     waiting: new Set([...state.wanted.keys()].filter((vip) => !state.active.has(vip))),
     silentSince: state.silentSince,
     until: authorityOf(state),
+    probes: asking.orders,
     tell: telling.tell,
     beat: beatOf(state, chosen.suspects, now),
     heartbeat: beating.write,
@@ -117,6 +122,12 @@ export function authorityOf(state: ElectionState): Instant | null {
   return state.phase === 'held' ? state.heldUntil : null;
 }
 
+/** What proves to the wires that nobody has taken over since: an echo that came in time (I8). */
+export function proofOf(state: ElectionState): Instant | null {
+  // One that comes after the lease ran out is too old for that.
+  return state.phase === 'member' && state.provenAt !== NEVER ? state.provenAt : null;
+}
+
 function chosenState(
   state: ElectionState,
   world: World,
@@ -133,7 +144,8 @@ function chosenState(
   const { suspects, silenced } = silenceOf(state, world.witness, world.suspectSince, now);
   const { selfFenced, shownSince, timing, provenAt: contact } = state;
   const audible = audibleIds(world.witness, timing);
-  const grounds = { contact, shownSince, audible, silenced, selfFenced, timing };
+  const unsure = unsureOf(state);
+  const grounds = { contact, shownSince, audible, silenced, unsure, selfFenced, timing };
   const verdicts = judged(state.verdicts, state.view, grounds, now);
   const links = heardLinks(state, world.links, world.witness, now);
   const input = { demand: world.demand, links, report: world.witness };
@@ -224,6 +236,8 @@ function contentOf(state: ElectionState, world: World, now: Instant): ClaimsCont
     fences: state.verdicts.fences,
     joined: state.joined,
     draining: state.draining,
+    // Whoever holds by it must not take it back, which could commit.
+    mayHold: state.phase === 'held' ? committed?.mayHold === true : isAlone(state, world.witness),
     links: heardLinks(state, world.links, world.witness, now),
   };
 }
@@ -243,7 +257,7 @@ function wakeAt(state: ElectionState, now: Instant): number {
     times.push(nextVerdictAt(state.verdicts, state.view, state.timing, now));
     times.push(state.shownSince + state.timing.takerPatience);
   }
-  times.push(tellAt(state));
+  times.push(tellAt(state), probeAt(state));
   for (const at of state.fencedAt.values()) times.push(ripeAt(at));
   if (state.unseenSince !== undefined) times.push(state.unseenSince + echoPatience(state));
   for (const since of state.missedSince.values()) times.push(since + missedPatience(state.timing));

@@ -3,6 +3,7 @@ import { activated, recommitted } from './barrier.ts';
 import { addMove } from './failback.ts';
 import { entered, joined } from './joining.ts';
 import { SUPPLANTED } from './namesake.ts';
+import { unsureOf } from './probing.ts';
 import { incarnationId, type LeaseCut, type LeaseStamp, type Stored } from './records.ts';
 import { seenBack, settled, type WriteOutcome } from './register.ts';
 import { type ClaimsContent, committedContent, type ElectionState, lapse, stamp } from './state.ts';
@@ -44,7 +45,8 @@ export function listed(
   if (idle.phase === 'reading') {
     return state.phase === 'reading' ? entered(idle, listing, cut, now) : idle;
   }
-  const verdicts = confirmed(idle.verdicts, idle.view, listing.published);
+  const published = listing.published.difference(unsureOf(idle));
+  const verdicts = confirmed(idle.verdicts, idle.view, published);
   if (listing.forWrite < idle.barrier) return activated({ ...idle, verdicts }, now);
   const barrier = { barrier: listing.forWrite, barrierRevision: cut.revision };
   return activated({ ...idle, verdicts, ...barrier }, now);
@@ -242,6 +244,7 @@ function newer(a: bigint, b: bigint): bigint {
 /** Whether two contents would be stored alike. */
 export function sameContent(a: ClaimsContent | undefined, b: ClaimsContent): boolean {
   if (a === undefined || a.draining !== b.draining || a.joined !== b.joined) return false;
+  if (a.mayHold !== b.mayHold) return false;
   if (a.vips.size !== b.vips.size || a.fences.size !== b.fences.size) return false;
   if (a.leaving.size !== b.leaving.size || !b.leaving.isSubsetOf(a.leaving)) return false;
   for (const vip of b.vips.keys()) if (!a.vips.has(vip)) return false;

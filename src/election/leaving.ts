@@ -44,6 +44,9 @@ const KEEP: Fate = { kind: 'keep' };
 export function fateOf(state: ElectionState, vip: Vip, around: Surroundings, now: Instant): Fate {
   const wanted = around.demand.vips.get(vip);
   if (wanted === undefined) return lose('no Service asks for it any more');
+  const conflict = state.probes.conflicts.get(vip);
+  if (conflict !== undefined && !state.active.has(vip))
+    return lose(`${conflict.mac} answers for it`);
   const rival = around.rivals.get(vip);
   const leaving = state.leaving.get(vip);
   if (rival !== undefined) {

@@ -64,10 +64,12 @@ function isUnripe(state: ElectionState, node: NodeName, ripe: ReadonlySet<Incarn
  */
 function ripeFences(state: ElectionState, now: Instant): ReadonlySet<IncarnationId> {
   const fences = committedContent(state)?.fences ?? new Set<IncarnationId>();
-  const { bySilence } = state.verdicts;
-  if (bySilence.size === 0) return fences;
+  const { bySilence, doubted } = state.verdicts;
+  if (bySilence.size + doubted.size === 0) return fences;
   return new Set(
-    [...fences].filter((id) => !bySilence.has(id) || now >= ripeAt(state.fencedAt.get(id))),
+    [...fences.difference(doubted)].filter(
+      (id) => !bySilence.has(id) || now >= ripeAt(state.fencedAt.get(id)),
+    ),
   );
 }
 

@@ -28,6 +28,11 @@ export interface Claims extends LeaseStamp {
   readonly joined: number;
   /** The node takes no VIP: it drains, or has left. */
   readonly draining: boolean;
+  /**
+   * No other node was live when this was written: its writer may hold on in an outage of the API server
+   * with nobody to hear it, and has to be asked on the segment before it is called dead (design 4.4.3).
+   */
+  readonly mayHold: boolean;
   readonly links: readonly PublishedLink[];
 }
 

@@ -1,6 +1,7 @@
 import { add, type Instant, NEVER } from '../instant.ts';
 import type { IncarnationId, NodeName, PublishedLink, Vip } from '../model.ts';
 import type { Namesake } from './namesake.ts';
+import { NO_PROBES, type Probes } from './probing.ts';
 import { type Ring, ringOf } from './rank.ts';
 import type { Claim, LeaseStamp } from './records.ts';
 import { openRegister, type Register } from './register.ts';
@@ -26,6 +27,7 @@ export interface ClaimsContent {
   readonly fences: ReadonlySet<IncarnationId>;
   readonly joined: number;
   readonly draining: boolean;
+  readonly mayHold: boolean;
   readonly links: readonly PublishedLink[];
 }
 
@@ -104,6 +106,8 @@ export interface ElectionState {
   readonly contactAt: Instant;
   /** Since when our beats have shown contact without a gap: an audible peer may have held until then. */
   readonly shownSince: Instant;
+  /** Since when it is known that the committed claims say `mayHold`. */
+  readonly mayHoldSince: Instant | undefined;
   /** While the phase is `held`: until when the authority is handed out. */
   readonly heldUntil: Instant;
   /** Newest contact that an audible peer has told, if it counts, and since when one has. */
@@ -133,6 +137,7 @@ export interface ElectionState {
   readonly wentBack: boolean;
   readonly view: View;
   readonly verdicts: Verdicts;
+  readonly probes: Probes;
   /** VIPs that we claim or want to. */
   readonly wanted: ReadonlyMap<Vip, Claim>;
   /** Of these, the ones that are to move. */
@@ -202,6 +207,7 @@ export function initialState(self: Self, timing: Timing): ElectionState {
     provenAt: NEVER,
     contactAt: NEVER,
     shownSince: NEVER,
+    mayHoldSince: undefined,
     heldUntil: NEVER,
     peerContactAt: undefined,
     peerContactSince: undefined,
@@ -218,6 +224,7 @@ export function initialState(self: Self, timing: Timing): ElectionState {
     wentBack: false,
     view: new Map(),
     verdicts: NO_VERDICTS,
+    probes: NO_PROBES,
     wanted: new Map(),
     ...NOTHING_MOVES,
     moveTimes: new Map(),

@@ -14,6 +14,8 @@ export interface Verdicts {
   /** Of these, the ones that rest on the witness alone: their lease may still run. */
   readonly bySilence: ReadonlySet<IncarnationId>;
   readonly dead: ReadonlySet<IncarnationId>;
+  /** Incarnations that only wait to be asked on the segment, since they may be holding (design 4.4.3). */
+  readonly doubted: ReadonlySet<IncarnationId>;
   /** Everything that our claims lease publishes: kept until the node shows a newer incarnation. */
   readonly fences: ReadonlySet<IncarnationId>;
 }
@@ -22,6 +24,7 @@ export const NO_VERDICTS: Verdicts = {
   provisional: new Map(),
   bySilence: new Set(),
   dead: new Set(),
+  doubted: new Set(),
   fences: new Set(),
 };
 
@@ -43,6 +46,8 @@ export interface Grounds {
   readonly audible: ReadonlySet<IncarnationId>;
   /** Since when our beats have shown contact without a gap. */
   readonly shownSince: Instant;
+  /** Incarnations that may be holding with nobody to hear them, and were not asked yet or answered. */
+  readonly unsure: ReadonlySet<IncarnationId>;
   /** Incarnations that have said so themselves. */
   readonly selfFenced: ReadonlySet<IncarnationId>;
   readonly timing: Timing;
@@ -57,13 +62,14 @@ export interface Grounds {
 export function judged(
   verdicts: Verdicts,
   view: View,
-  { contact, shownSince, audible, silenced, selfFenced, timing }: Grounds,
+  { contact, shownSince, audible, silenced, unsure, selfFenced, timing }: Grounds,
   now: Instant,
 ): Verdicts {
   const fresh = now - contact <= contactGap(timing);
   const provisional = new Map<IncarnationId, string>();
   const bySilence = new Set<IncarnationId>();
   const dead = new Set<IncarnationId>();
+  const doubted = new Set<IncarnationId>();
   const fences = new Set<IncarnationId>();
   for (const peer of view.values()) {
     const id = peer.identity;
@@ -78,12 +84,17 @@ export function judged(
     const isOver = selfFenced.has(id) || (fresh && !mayHold && isExpired(peer, timing, now));
     // A beat after the verdict: it lives, will read the fence and come back as the next incarnation.
     const stands = basis !== undefined && basis === peer.beat;
-    if (!stands && !isOver && !silenced.has(id)) continue;
+    const isDue = isOver || silenced.has(id);
+    const isUnsure = unsure.has(id) && !selfFenced.has(id);
+    // A doubt stays while our own contact comes and goes.
+    const stays = verdicts.doubted.has(id) && isExpired(peer, timing, now);
+    if (isUnsure && (isDue || stands || stays)) doubted.add(id);
+    if (!stands && (isUnsure || !isDue)) continue;
     provisional.set(id, peer.beat);
     fences.add(id);
     if (!isOver && (stands ? verdicts.bySilence.has(id) : true)) bySilence.add(id);
   }
-  return sameVerdicts(verdicts, { provisional, bySilence, dead, fences });
+  return sameVerdicts(verdicts, { provisional, bySilence, dead, doubted, fences });
 }
 
 /** The verdicts after a barrier that began when `published` was committed: what it left unchanged is final. */
@@ -140,9 +151,11 @@ function sameVerdicts(before: Verdicts, after: Verdicts): Verdicts {
     before.provisional.size === after.provisional.size &&
     before.dead.size === after.dead.size &&
     before.fences.size === after.fences.size &&
+    before.doubted.size === after.doubted.size &&
     [...after.provisional].every(([id, beat]) => before.provisional.get(id) === beat) &&
     before.bySilence.size === after.bySilence.size &&
     after.bySilence.isSubsetOf(before.bySilence) &&
+    after.doubted.isSubsetOf(before.doubted) &&
     after.dead.isSubsetOf(before.dead) &&
     after.fences.isSubsetOf(before.fences);
   return same ? before : after;

@@ -73,6 +73,8 @@ function readClaims(meta: Metadata): Omit<Claims, keyof LeaseStamp | 'kind'> {
     fences: new Set(bounded(texts(json(meta, 'fences'), 'fences'), 'fences', MAX_FENCES)),
     joined: wholeNumber(meta, 'joined'),
     draining: flag(meta, 'draining'),
+    // Agents of the versions before never hold alone, and do not say so.
+    mayHold: meta.annotations['leasehold.dev/may-hold'] !== undefined && flag(meta, 'may-hold'),
     links: bounded(list(json(meta, 'links'), 'links'), 'links', MAX_LINKS).map(readLink),
   };
 }

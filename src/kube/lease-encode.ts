@@ -113,6 +113,7 @@ function claimsAnnotations(claims: Claims): Record<string, string> {
     'leasehold.dev/fences': JSON.stringify([...claims.fences]),
     'leasehold.dev/joined': String(claims.joined),
     'leasehold.dev/draining': String(claims.draining),
+    'leasehold.dev/may-hold': String(claims.mayHold),
     'leasehold.dev/links': JSON.stringify(claims.links),
   };
 }

@@ -6,6 +6,7 @@ export const SOURCE_OFFSET: number = MAC_LENGTH;
 const TYPE_OFFSET = 12;
 
 export const ETHERTYPE_ARP = 0x0806;
+export const ETHERTYPE_IPV6 = 0x86dd;
 
 export interface EthernetHeader {
   readonly destination: Uint8Array;

@@ -3,12 +3,13 @@ import type { LinkName } from '../model.ts';
 import { isLinkUp } from './link-files.ts';
 
 /**
- * Untagged ARP, and frames of the witness. Replies too: they tell that this link hears. `vlan` stands last: it shifts the offsets of everything after it. Without
+ * Untagged ARP (replies too: they tell that this link hears), Neighbor Advertisements, and frames of the
+ * witness. `vlan` stands last: it shifts the offsets of everything after it. Without
  * `inbound`: libpcap filters the first frame after opening by itself, cannot tell its direction
  * there, and would lose the first request of all. What this host sends is dropped as `own_frame`
  * instead.
  */
-const FILTER = '(arp or ether proto 0x88b5) and not vlan';
+const FILTER = '(arp or (icmp6 and ip6[40]=136) or ether proto 0x88b5) and not vlan';
 const RING_BYTES = 4 * 1024 * 1024;
 const MAX_FRAME = 65_535;
 /** Ethernet's own maximum without a VLAN tag: nothing of ours is longer. */

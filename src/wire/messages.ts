@@ -5,6 +5,7 @@ import type {
   LinkHearing,
   Neighbour,
   NodeName,
+  ProbeAnswer,
   Utterance,
   Vip,
 } from '../model.ts';
@@ -13,7 +14,7 @@ import type {
  * What an agent tells the wire process of one link, over the IPC channel. It carries what structured
  * cloning carries: bigints, maps and infinite instants too.
  */
-export type ToWire = Table | Permit | WitnessSetup | Tell;
+export type ToWire = Table | Permit | WitnessSetup | Tell | Probe;
 
 /** Replaces the wire's whole table: what is not in it is not answered any more. */
 export interface Table {
@@ -85,8 +86,16 @@ export interface Tell {
   readonly utterance: Utterance;
 }
 
+/** Ask the link who answers for these, three times, and tell what came of it. */
+export interface Probe {
+  readonly kind: 'probe';
+  /** Counted up by the agent; comes back with the result. */
+  readonly token: number;
+  readonly vips: readonly Vip[];
+}
+
 /** What a wire tells its agent. */
-export type FromWire = Ready | Ack | Pong | Failed | HeardNow | Told | SelfFenced;
+export type FromWire = Ready | Ack | Pong | Failed | HeardNow | Told | SelfFenced | Probed;
 
 export interface Ready {
   readonly kind: 'ready';
@@ -130,6 +139,16 @@ export interface Told {
 export interface SelfFenced {
   readonly kind: 'self-fenced';
   readonly incarnation: number;
+}
+
+/**
+ * The VIPs of a probe have all been asked for, and had the time to be answered. A wire that could not ask
+ * tells nothing.
+ */
+export interface Probed {
+  readonly kind: 'probed';
+  readonly token: number;
+  readonly answers: readonly ProbeAnswer[];
 }
 
 /** Last words before the wire ends by itself. */

@@ -11,7 +11,7 @@ import {
   START_PATIENCE_MS,
   startCount,
 } from './liveness.ts';
-import type { FromWire, Grant, TableEntry, WitnessSettings } from './messages.ts';
+import type { FromWire, Grant, Probe, Probed, TableEntry, WitnessSettings } from './messages.ts';
 import { afterExit, FIRST_START, type Restart } from './restart.ts';
 import { mayAnswer, sent } from './sent-tables.ts';
 import { noFacts, note, type WireFacts } from './wire-facts.ts';
@@ -29,6 +29,7 @@ export interface WireOptions {
   readonly onChange: () => void;
   /** A peer has said something on this link. */
   readonly onTold: (from: IncarnationId, utterance: Utterance, at: Instant) => void;
+  readonly onProbed: (result: Omit<Probed, 'kind'> & { readonly link: LinkName }) => void;
 }
 
 /** What the agent may rely on about the wire of one link. */
@@ -60,6 +61,8 @@ export interface WireSupervisor {
   setWitness(settings: WitnessSettings): void;
   /** Says this on the link at once; a wire that is not ready says nothing. */
   tell(utterance: Utterance): void;
+  /** Asks the link for VIPs; `onProbed` tells the result. A wire that is not ready tells none. */
+  probe(order: Omit<Probe, 'kind'>): void;
   /**
    * To be called every 50 ms: hands on the permission, replaces a wire that hangs, starts one that
    * is missing.
@@ -147,6 +150,9 @@ export function superviseWire(options: WireOptions): WireSupervisor {
     tell(utterance) {
       if (running?.facts.readyAt !== undefined) running.process.send({ kind: 'tell', utterance });
     },
+    probe(order) {
+      if (running?.facts.readyAt !== undefined) running.process.send({ kind: 'probe', ...order });
+    },
     tick,
     async close() {
       closing = true;
@@ -193,7 +199,7 @@ async function endWire({ process, exited }: Running, clock: Clock): Promise<void
 }
 
 function startWire(
-  { link, entry, clock, onChange, onTold }: WireOptions,
+  { link, entry, clock, onChange, onTold, onProbed }: WireOptions,
   orders: Orders,
   past: { selfFenced: number; onEnd: (wire: Running, exit: WireExit) => void },
 ): Running {
@@ -208,6 +214,7 @@ function startWire(
       sendPermit(wire, orders);
     }
     if (message.kind === 'told') onTold(message.from, message.utterance, message.at);
+    if (message.kind === 'probed') onProbed({ ...message, link });
     if (changed) onChange();
   };
   const end = (exit: WireExit) => {

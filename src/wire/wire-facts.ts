@@ -51,6 +51,7 @@ export function note(facts: WireFacts, message: FromWire, now: Instant): boolean
       facts.selfFenced = Math.max(facts.selfFenced, message.incarnation);
       return true;
     case 'told':
+    case 'probed':
     case 'failed':
       return false;
   }

@@ -7,11 +7,12 @@ import { FrameSocket } from '../sys/frame-socket.ts';
 import { LinkFiles } from '../sys/link-files.ts';
 import { addressesOn, gatewaysOn } from '../sys/neighbourhood.ts';
 import { ETHERTYPE_WITNESS } from '../witness/frame.ts';
-import { openAnswers } from './answers.ts';
-import { shutGate, shutReason, tick } from './gate.ts';
+import { type Answers, openAnswers } from './answers.ts';
+import { type Gate, shutGate, shutReason, tick } from './gate.ts';
 import type { FromWire, Permit, ToWire } from './messages.ts';
+import { openProbePort, type ProbePort } from './probe-port.ts';
 import { questionsFor } from './questions.ts';
-import { openWitnessPort } from './witness-port.ts';
+import { openWitnessPort, type WitnessPort } from './witness-port.ts';
 
 const TICK_MS = 50;
 
@@ -69,6 +70,13 @@ function openWire(link: LinkName, clock: Clock, fail: (reason: string) => void) 
     report: say,
     count,
   });
+  const probes = openProbePort({
+    clock,
+    mac: answers.mac,
+    send: (frame) => socket.send(frame),
+    report: say,
+    count,
+  });
 
   const receive = (frame: Uint8Array) => {
     if (etherTypeOf(frame) === ETHERTYPE_WITNESS) {
@@ -76,12 +84,46 @@ function openWire(link: LinkName, clock: Clock, fail: (reason: string) => void) 
       return;
     }
     answers.answer(frame);
+    probes.receive(frame);
     const mac = answers.mac();
     if (mac === undefined || macIsAt(frame, SOURCE_OFFSET, mac)) return;
     // The last tick, and no look at the clock, for the many requests of a segment; answers to us are few.
     witness.noteForeign(macIsAt(frame, 0, mac) ? clock.now() : gate.tickedAt);
   };
-  const hear = (message: ToWire) => {
+  const hear = hearer({ gate, counters, answers, probes, witness });
+  const ticks = clock.every(TICK_MS, () => {
+    tick(gate, clock.now());
+    // Seen here in time, it ends in good order; else the library aborts the process, which is as
+    // good.
+    if (!files.isUp()) fail(`link ${link} went down or away`);
+    answers.pump();
+  });
+  const socket = new FrameSocket(link, receive);
+  const close = () => {
+    ticks.close();
+    witness.close();
+    probes.close();
+    answers.close();
+    socket.close();
+  };
+  return { hear, close };
+}
+
+/** Does what the agent says. */
+function hearer({
+  gate,
+  counters,
+  answers,
+  probes,
+  witness,
+}: {
+  readonly gate: Gate;
+  readonly counters: ReadonlyMap<string, number>;
+  readonly answers: Answers;
+  readonly probes: ProbePort;
+  readonly witness: WitnessPort;
+}): (message: ToWire) => void {
+  return (message) => {
     switch (message.kind) {
       case 'table':
         answers.setTable(message);
@@ -94,26 +136,15 @@ function openWire(link: LinkName, clock: Clock, fail: (reason: string) => void) 
       case 'witness':
         witness.setUp(message);
         break;
+      case 'probe':
+        probes.start(message);
+        break;
       case 'tell':
         witness.tell(message.utterance);
         break;
     }
     answers.pump();
   };
-  const ticks = clock.every(TICK_MS, () => {
-    tick(gate, clock.now());
-    // Seen in time, it ends in good order; else the library aborts the process, which is as good.
-    if (!files.isUp()) fail(`link ${link} went down or away`);
-    answers.pump();
-  });
-  const socket = new FrameSocket(link, receive);
-  const close = () => {
-    ticks.close();
-    witness.close();
-    answers.close();
-    socket.close();
-  };
-  return { hear, close };
 }
 
 /** The hosts first: there is room for few questions, and a host of which the agent alone is gone answers. */

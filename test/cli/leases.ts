@@ -16,6 +16,7 @@ export function claimsOf(node: string, vips: readonly string[], fences: string[]
     fences: new Set(fences),
     joined: 1,
     draining: false,
+    mayHold: false,
     links: [],
   };
 }

@@ -15,6 +15,8 @@ const VERDICT = 'src/election/verdict.ts';
 const GATE = 'src/wire/gate.ts';
 const WITNESS = 'src/wire/witness.ts';
 
+const PROBING = 'src/election/probing.ts';
+
 const RETIRE: Patch = {
   file: EVENTS,
   find: "  if (isFenced(seen)) return lapse(seen, 'fenced by another node', now);\n",
@@ -42,8 +44,37 @@ const HANDOVERS = [
   'Service comes and goes',
 ];
 
+/** A lone speaker that is cut off, and another that joins meanwhile. */
+const GROWTH = ['API cut off', 'a new node joins', 'API hears but does not answer', 'host dies'];
+
 /** Each rule switched off alone. The seeds are several times what it took when this was written. */
 const RULES: readonly Ablation[] = [
+  {
+    rule: '4.4.3: who may be holding with nobody to hear is asked on the segment first',
+    seeds: 200,
+    plan: { nodes: 1, witness: 'swallowed' },
+    faults: GROWTH,
+    patches: [
+      {
+        file: PROBING,
+        find: 'if (mayHoldAlone(peer) && !isSilent) unsure',
+        put: "if (mayHoldAlone(peer) && !isSilent && peer.beat === '') unsure",
+      },
+    ],
+  },
+  {
+    rule: '4.4.3: an answer on the segment leaves its sender alone',
+    seeds: 200,
+    plan: { nodes: 1, witness: 'swallowed' },
+    faults: GROWTH,
+    patches: [
+      {
+        file: PROBING,
+        find: 'outcomes.set(suspect.identity, { startedAt, answered });',
+        put: 'outcomes.set(suspect.identity, { startedAt, answered: answered && false });',
+      },
+    ],
+  },
   {
     rule: 'I1: the barrier begins after the commit of the claim',
     seeds: 20,

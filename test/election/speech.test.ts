@@ -19,7 +19,7 @@ function peer(node: string, seenAt: number): [string, Peer] {
 test('a beat names first the fenced that lived last: a frame that is full ends in the middle', () => {
   const fences = new Set(['n2/b/1', 'n9/b/3', 'n3/b/1', 'n4/b/1']);
   const content = { vips: new Map(), leaving: new Set<string>(), fences };
-  const claims = { ...content, joined: 1, draining: false, links: [] };
+  const claims = { ...content, joined: 1, draining: false, mayHold: false, links: [] };
   const state = {
     ...initialState({ node: 'n1', bootId: 'b', session: 's' }, checkedTiming('standard')),
     view: new Map([peer('n2', 100), peer('n3', 300), peer('n4', 200)]),

@@ -43,6 +43,7 @@ function grounds(contact: Instant, silenced: readonly string[] = []): Grounds {
     shownSince: instant(0),
     audible: new Set(),
     silenced: new Set(silenced),
+    unsure: new Set<string>(),
     selfFenced: new Set(),
     timing,
   };

@@ -273,6 +273,7 @@ function claims(): Claims {
     fences: new Set(['n2/b7/1']),
     joined: 4,
     draining: false,
+    mayHold: true,
     links: [{ name: 'eth0', mac: '02:00:00:00:00:01', subnets: ['192.0.2.0/24'], addresses: [] }],
   };
 }

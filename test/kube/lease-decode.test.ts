@@ -34,6 +34,7 @@ const claims: Claims = {
   fences: new Set(['n2/b/1']),
   joined: 5,
   draining: true,
+  mayHold: true,
   links: [
     {
       name: 'eth0',
@@ -102,6 +103,7 @@ test('claims come back from their Lease as they were', () => {
       fences: fc.array(fc.string(), { maxLength: 5 }).map((fences) => new Set(fences)),
       joined: fc.nat(),
       draining: fc.boolean(),
+      mayHold: fc.boolean(),
       links: fc.array(
         fc.record(
           {
@@ -253,3 +255,13 @@ test('whatever JSON stands where the Lease should be, the answer is a value', ()
 function set(annotations: Record<string, string>, key: string, value: string): void {
   annotations[`leasehold.dev/${key}`] = value;
 }
+
+test('an agent of a version before says nothing of holding alone, and never does', () => {
+  const older = decodeLease(
+    stored(claims, ({ metadata }) => {
+      delete metadata.annotations['leasehold.dev/may-hold'];
+    }),
+  );
+  assert.ok(older.ok);
+  assert.deepEqual(older.value.record, { ...claims, mayHold: false });
+});

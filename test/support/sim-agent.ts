@@ -6,6 +6,7 @@ import {
   type Decision,
   decide,
   type LeaseWrite,
+  proofOf,
   type World,
 } from '../../src/election/decide.ts';
 import {
@@ -18,6 +19,7 @@ import {
   watched,
 } from '../../src/election/events.ts';
 import { heard } from '../../src/election/heard.ts';
+import { probed } from '../../src/election/probing.ts';
 import {
   type Claims,
   type Heartbeat,
@@ -56,6 +58,8 @@ export interface AgentDeps {
   readonly journal: SimJournal;
   /** Undefined: the witness is off. */
   readonly segment: SimSegment | undefined;
+  /** An ARP probe of this node's wire goes to the segment. */
+  readonly probe: (node: SimNode, vip: Vip) => void;
   readonly timing: Timing;
   readonly session: string;
   /** The process has ended by itself: because it has left, or because it cannot go on. */
@@ -99,6 +103,8 @@ export class SimAgent {
       },
       onAnswering: () => journal.stirred(),
       inAgent: (ms, run) => this.#on(ms, run),
+      probe: (vip) => deps.probe(node, vip),
+      onProbed: (result) => this.#apply(probed(this.state, result, this.#now())),
       onChange: () => this.raise(),
       onTold: (from, utterance, at) =>
         this.#apply(heard(this.state, from, { utterance, at }, this.#now())),
@@ -158,11 +164,12 @@ export class SimAgent {
   }
 
   /** In this order: tables, then writes, then the LIST, then what is said, then the permit. */
-  #obey({ active, until, heartbeat, claims, list, tell, beat }: Decision): void {
+  #obey({ active, until, heartbeat, claims, list, tell, probes, beat }: Decision): void {
     this.wire.setTable([...active.keys()], incarnationId(stamp(this.state, 0)));
     for (const write of [heartbeat, claims]) if (write !== undefined) this.#write(write);
     if (list !== undefined) this.#list(list);
     for (const utterance of tell) this.wire.tell(utterance);
+    for (const { token, vips } of probes) this.wire.probe(token, vips);
     this.#beat = beat;
     const words = wordsOf(beat);
     if (words === this.#words && until !== null) return;
@@ -184,7 +191,7 @@ export class SimAgent {
       beat === undefined || beat.contactAt === NEVER ? undefined : now - beat.contactAt;
     this.wire.permit({
       until,
-      provenAt: until === null || this.state.provenAt === NEVER ? null : this.state.provenAt,
+      provenAt: until === null ? null : proofOf(this.state),
       sentAt: now,
       incarnation: this.state.phase === 'reading' ? 0 : this.state.incarnation,
       held: this.state.phase === 'held',

@@ -5,7 +5,7 @@ import { SimAgent } from './sim-agent.ts';
 import { SimApi } from './sim-api.ts';
 import { SimJournal } from './sim-journal.ts';
 import type { SimLeases } from './sim-leases.ts';
-import { answeredBy, localTime, SIM_LINKS, type SimNode } from './sim-node.ts';
+import { answeredBy, answersNow, localTime, type SimNode, simLinks, simMac } from './sim-node.ts';
 import { unclaimedBy } from './sim-properties.ts';
 import { SimQueue } from './sim-queue.ts';
 import { shareRings } from './sim-rings.ts';
@@ -167,6 +167,7 @@ export class SimCluster {
       api: this.api,
       journal: this.journal,
       segment: this.segment,
+      probe: (from, vip) => this.#probe(from, vip),
       timing: this.timing,
       session: `s${this.#sessions}`,
       onEnd: (why) => {
@@ -344,6 +345,21 @@ export class SimCluster {
     return undefined;
   }
 
+  /** An ARP probe, and the answers of whoever answers for the VIP when it arrives. */
+  #probe(from: SimNode, vip: string): void {
+    const way = (a: SimNode, b: SimNode, arrive: () => void) => {
+      if (this.segment === undefined) this.after(this.random(), arrive);
+      else this.segment.carry(a.name, b.name, arrive);
+    };
+    for (const to of this.nodes.values()) {
+      if (to === from) continue;
+      way(from, to, () => {
+        if (!answersNow(to, vip, this.now)) return;
+        way(to, from, () => from.agent?.wire.hearAnswer(vip, simMac(to.name)));
+      });
+    }
+  }
+
   #areHeardTogether(a: SimNode, b: SimNode): boolean {
     return this.segment === undefined || this.segment.areTogether(a.name, b.name);
   }
@@ -383,7 +399,7 @@ function newNode(
     wireSlowUntil: 0,
     isDown: false,
     thawedAt: Number.NEGATIVE_INFINITY,
-    links: SIM_LINKS,
+    links: simLinks(name),
     demand,
     version: 'ours',
     isGone: false,

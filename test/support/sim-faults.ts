@@ -1,7 +1,7 @@
 import { seededRandom } from './random.ts';
 import { demandFor, type SimCluster } from './sim-cluster.ts';
 import type { LeaseKind } from './sim-leases.ts';
-import { SIM_LINKS, type SimNode, type SimVersion } from './sim-node.ts';
+import { type SimNode, type SimVersion, simLinks } from './sim-node.ts';
 
 /** No authority of the standard profile lasts longer, by whatever clock. */
 const AUTHORITY_MS = 3000;
@@ -62,7 +62,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   'node is deaf': (sim, node, ms) => sim.segment?.deafen(node.name, ms),
   'one does not hear another': (sim, node, ms, random) => {
     const others = [...sim.demand.nodes].filter((name) => name !== node.name);
-    sim.segment?.block(node.name, anyOf(random, others), ms);
+    if (others.length > 0) sim.segment?.block(node.name, anyOf(random, others), ms);
   },
   'segment is split': (sim, _, ms, random) => {
     const side = [...sim.nodes.keys()].filter(() => random() < 0.5);
@@ -138,10 +138,11 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     const nodes = [...sim.demand.nodes].filter(() => random() < 0.6);
     sim.narrow(anyOf(random, [...sim.demand.vips.keys()]), 'selector', nodes, ms);
   },
-  'link down or up': (sim, node) => sim.setLinks(node, node.links.length === 0 ? SIM_LINKS : []),
+  'link down or up': (sim, node) =>
+    sim.setLinks(node, node.links.length === 0 ? simLinks(node.name) : []),
   'link flaps': (sim, node, _, random) => {
     sim.setLinks(node, []);
-    sim.after(5 + random() * 55, () => sim.setLinks(node, SIM_LINKS));
+    sim.after(5 + random() * 55, () => sim.setLinks(node, simLinks(node.name)));
   },
 };
 
@@ -197,7 +198,7 @@ export function heal(sim: SimCluster): void {
     node.watchLostUntil = 0;
     node.watchLagMs = 0;
     node.wireSlowUntil = 0;
-    sim.setLinks(node, SIM_LINKS);
+    sim.setLinks(node, simLinks(node.name));
     sim.api.relist(node, 10);
     if (node.as !== node.name) sim.kill(node.name);
     // One that was told to leave does so within 4.5 s.

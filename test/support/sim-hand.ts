@@ -8,6 +8,7 @@ import {
 } from '../../src/election/events.ts';
 import { heard } from '../../src/election/heard.ts';
 import type { WitnessReport } from '../../src/election/hearing.ts';
+import { probed } from '../../src/election/probing.ts';
 import type { Claims, Heartbeat, LeaseCut } from '../../src/election/records.ts';
 import type { WriteOutcome } from '../../src/election/register.ts';
 import { type ElectionState, initialState } from '../../src/election/state.ts';
@@ -16,7 +17,7 @@ import { type Instant, instant } from '../../src/instant.ts';
 import type { Utterance, Vip } from '../../src/model.ts';
 import { demandFor } from './sim-cluster.ts';
 import { SimLeases } from './sim-leases.ts';
-import { SIM_LINKS } from './sim-node.ts';
+import { simLinks } from './sim-node.ts';
 
 /** The election of node `n1`, driven by hand: the test says what happens, and in which order. */
 export class HandNode {
@@ -51,7 +52,7 @@ export class HandNode {
     const { witness } = this;
     const world = {
       demand,
-      links: SIM_LINKS,
+      links: simLinks('n1'),
       held: new Set(held),
       suspectSince: undefined,
       selfFenced: 0,
@@ -91,12 +92,15 @@ export class HandNode {
   settle(): Decision {
     for (let turns = 0; turns < 30; turns += 1) {
       const decision = this.turn();
-      const { heartbeat, claims, list } = decision;
+      const { heartbeat, claims, list, probes } = decision;
+      // Nobody else answers on its segment.
+      for (const order of probes)
+        this.state = probed(this.state, { ...order, answers: [] }, this.at());
       for (const write of [heartbeat, claims]) if (write !== undefined) this.carryOut(write);
       this.watch();
       if (list !== undefined) this.list(list);
       const { phase, nextClaimsAt } = this.state;
-      const isBusy = [heartbeat, claims, list].some((each) => each !== undefined);
+      const isBusy = [heartbeat, claims, list, ...probes].some((each) => each !== undefined);
       if (isBusy) this.now += 1;
       // A process without a claims lease waits for the last frame of a predecessor.
       else if (phase === 'writing' && nextClaimsAt > this.now) this.now = nextClaimsAt;
@@ -129,6 +133,8 @@ export class HandPeer {
   readonly #leases: SimLeases;
   readonly #node: string;
   readonly #bootId: string;
+  /** What its claims say from now on. */
+  mayHold = false;
   #write = 0;
 
   constructor(leases: SimLeases, node = 'n2', bootId = 'b') {
@@ -158,7 +164,9 @@ export class HandPeer {
   }
 
   #writeClaims(incarnation: number, content: Pick<Claims, 'vips' | 'leaving' | 'draining'>): void {
-    const rest = { fences: new Set<string>(), joined: 1, links: SIM_LINKS };
+    const { mayHold } = this;
+    const links = simLinks(this.#node);
+    const rest = { fences: new Set<string>(), joined: 1, mayHold, links };
     this.#commit({ kind: 'claims', ...this.#stamp(incarnation), ...content, ...rest });
   }
 

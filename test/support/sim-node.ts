@@ -1,12 +1,19 @@
 import type { Demand } from '../../src/election/eligible.ts';
 import { type Instant, instant } from '../../src/instant.ts';
-import type { IncarnationId, PublishedLink, Vip } from '../../src/model.ts';
+import type { IncarnationId, MacText, PublishedLink, Vip } from '../../src/model.ts';
 import type { SimAgent } from './sim-agent.ts';
 import type { SimWire } from './sim-wire.ts';
 
-export const SIM_LINKS: readonly PublishedLink[] = [
-  { name: 'data0', mac: '02:00:00:00:00:01', subnets: ['192.0.2.0/24'], addresses: [] },
-];
+export const SIM_LINK = 'data0';
+
+/** Every host has one link to the segment. */
+export function simLinks(node: string): readonly PublishedLink[] {
+  return [{ name: SIM_LINK, mac: simMac(node), subnets: ['192.0.2.0/24'], addresses: [] }];
+}
+
+export function simMac(node: string): MacText {
+  return `02:00:00:00:00:${node.slice(1).padStart(2, '0')}`;
+}
 
 /**
  * One simulated host, its clock and its way to the API server. All times are true ones, in
@@ -83,6 +90,16 @@ export function trueTime(node: SimNode, local: number): number {
 export function answeredBy(node: SimNode, now: number): readonly Vip[] {
   const all = answering(node, now);
   return all.length === 1 && all[0] !== undefined ? all[0].vips : all.flatMap(({ vips }) => vips);
+}
+
+/** Whether a wire of this host lets an answer pass at this very moment. */
+export function answersNow(node: SimNode, vip: Vip, now: number): boolean {
+  if (now < node.stoppedUntil) return false;
+  const local = localTime(node, now);
+  const ghosts = node.ghosts.filter(({ until }) => now < until);
+  return [...(node.agent === undefined ? [] : [node.agent]), ...ghosts].some(({ wire }) =>
+    wire.answersNow(vip, local),
+  );
 }
 
 /** The same by the incarnation in whose name it would leave: a wire may outlive its agent for a while. */

@@ -71,11 +71,16 @@ export class SimSegment {
     if (typeof carried === 'string') throw new Error(`our own frame is refused: ${carried}`);
     for (const to of this.#nodes.values()) {
       if (to === from || (to.agent === undefined && to.ghosts.length === 0)) continue;
-      if (this.#isBlocked(from.name, to.name) || this.#random() < this.loss) continue;
-      const copies = this.#random() < this.duplication ? 2 : 1;
-      for (let copy = 0; copy < copies; copy += 1) {
-        this.#queue.after(0.05 + this.#random() * this.delayMs, () => deliver(to, carried));
-      }
+      this.carry(from.name, to.name, () => deliver(to, carried));
+    }
+  }
+
+  /** Any frame of the one on its way to the other: switches that swallow the witness carry the rest. */
+  carry(from: string, to: string, arrive: () => void): void {
+    if (this.#isBlocked(from, to) || this.#random() < this.loss) return;
+    const copies = this.#random() < this.duplication ? 2 : 1;
+    for (let copy = 0; copy < copies; copy += 1) {
+      this.#queue.after(0.05 + this.#random() * this.delayMs, arrive);
     }
   }
 

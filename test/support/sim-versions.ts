@@ -3,8 +3,14 @@ import { decodeLease } from '../../src/kube/lease-decode.ts';
 import { encodeLease, type LeaseManifest } from '../../src/kube/lease-encode.ts';
 import type { SimVersion } from './sim-node.ts';
 
-/** What every version that was ever released writes; an older one writes nothing beyond. */
-const OLDEST = ['session', 'write', 'timing', 'claims', 'fences', 'joined', 'draining', 'links'];
+/**
+ * What every version that was ever released writes; an older one writes nothing beyond. But for `may-hold`:
+ * an older one never holds alone, and the core that runs here does.
+ */
+const OLDEST = [
+  ...['session', 'write', 'timing', 'claims', 'fences', 'joined', 'draining', 'links'],
+  'may-hold',
+];
 
 /**
  * The record as this version of the program understands what another one wrote: through the real codec,

@@ -1,10 +1,19 @@
 import type { WitnessReport } from '../../src/election/hearing.ts';
+import type { ProbeResult } from '../../src/election/probing.ts';
 import { contactGap, type Timing } from '../../src/election/timing.ts';
 import { FOREVER, type Instant } from '../../src/instant.ts';
-import type { IncarnationId, Neighbour, Utterance, Vip } from '../../src/model.ts';
+import type { IncarnationId, MacText, Neighbour, Utterance, Vip } from '../../src/model.ts';
 import { hearingOf } from '../../src/wire/ear.ts';
 import { type Gate, permit, shutGate, shutReason, tick } from '../../src/wire/gate.ts';
 import type { FromWire, Grant } from '../../src/wire/messages.ts';
+import {
+  answerHeard,
+  idleProber,
+  probeWakeAt,
+  startProbe,
+  takeProbes,
+  takeResults,
+} from '../../src/wire/prober.ts';
 import { mayAnswer, sent } from '../../src/wire/sent-tables.ts';
 import { noFacts, note, type WireFacts } from '../../src/wire/wire-facts.ts';
 import {
@@ -19,7 +28,7 @@ import {
   wakeAt,
 } from '../../src/wire/witness.ts';
 import type { WitnessMessage } from '../../src/witness/message.ts';
-import { localTime, SIM_LINKS, type SimNode, trueSpan } from './sim-node.ts';
+import { localTime, SIM_LINK, type SimNode, trueSpan } from './sim-node.ts';
 import type { SimQueue } from './sim-queue.ts';
 
 const TICK_MS = 50;
@@ -48,6 +57,9 @@ export interface WireDeps {
   /** The agent has to look at what the wire has told. */
   readonly onChange: () => void;
   readonly onTold: (from: IncarnationId, utterance: Utterance, at: Instant) => void;
+  /** Sends an ARP probe for the VIP. */
+  readonly probe: (vip: Vip) => void;
+  readonly onProbed: (result: ProbeResult) => void;
 }
 
 /** The wire of a simulated node, behind a channel that keeps its order: the production gate and witness. */
@@ -56,6 +68,7 @@ export class SimWire {
   tableOf: IncarnationId = '';
   readonly #deps: WireDeps;
   readonly #gate: Gate;
+  readonly #prober = idleProber();
   readonly #witness: Witness | undefined;
   /** The agent's side. */
   readonly #facts: WireFacts = noFacts(0);
@@ -99,8 +112,7 @@ export class SimWire {
   report(): WitnessReport | undefined {
     if (this.#witness === undefined) return undefined;
     const { hearing } = this.#facts;
-    const [link] = SIM_LINKS;
-    const links = new Map(hearing && link ? [[link.name, hearing]] : []);
+    const links = new Map(hearing && [[SIM_LINK, hearing]]);
     return { links };
   }
 
@@ -152,6 +164,31 @@ export class SimWire {
     });
   }
 
+  /** Asks the segment for VIPs; once that is done the agent is told what came of it. */
+  probe(token: number, vips: readonly Vip[]): void {
+    this.#toWire(() => {
+      startProbe(this.#prober, { kind: 'probe', token, vips }, this.#now());
+      this.#pump();
+    });
+  }
+
+  /** Somebody says that the VIP is at `mac`. */
+  hearAnswer(vip: Vip, mac: MacText): void {
+    this.#on(0, () => answerHeard(this.#prober, vip, mac));
+  }
+
+  #pump(): void {
+    const now = this.#now();
+    for (const vip of takeProbes(this.#prober, now)) this.#deps.probe(vip);
+    for (const result of takeResults(this.#prober, now)) this.#toAgent(result);
+    const at = probeWakeAt(this.#prober);
+    if (at === undefined) return;
+    // A frame of every wire may come in before the timer that was due first.
+    this.#on(trueSpan(this.#deps.node, Math.max(0, at - now)) + this.#deps.random(), () =>
+      this.#pump(),
+    );
+  }
+
   /** A frame of the witness arrives at the socket. */
   receive(message: WitnessMessage): void {
     const { queue, node } = this.#deps;
@@ -173,6 +210,10 @@ export class SimWire {
     const shut = shutReason(this.#gate, now);
     if (shut === undefined) return this.#table;
     return shut === 'no_authority' && now < this.#gate.until + SEND_DELAY_MS ? this.#table : [];
+  }
+
+  answersNow(vip: Vip, now: Instant): boolean {
+    return shutReason(this.#gate, now) === undefined && this.#table.includes(vip);
   }
 
   /** The process is gone. */
@@ -241,6 +282,7 @@ export class SimWire {
     this.#deps.inAgent(this.#toAgentAt - this.#deps.queue.now, () => {
       const changed = note(this.#facts, message, this.#now());
       if (message.kind === 'ack') this.#held = mayAnswer(this.#facts.tables);
+      if (message.kind === 'probed') this.#deps.onProbed({ ...message, link: SIM_LINK });
       if (message.kind === 'told') this.#deps.onTold(message.from, message.utterance, message.at);
       if (changed) this.#deps.onChange();
     });

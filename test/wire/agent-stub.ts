@@ -1,3 +1,4 @@
+import type { ProbeResult } from '../../src/election/probing.ts';
 import { add, type Instant } from '../../src/instant.ts';
 import type { BeatContent, Neighbour } from '../../src/model.ts';
 import { systemClock } from '../../src/sys/clock.ts';
@@ -10,6 +11,7 @@ import type { StubCommand, ToldNote } from './wire-lab.ts';
 const clock = systemClock();
 const silent = () => {};
 const told: ToldNote[] = [];
+const results: ProbeResult[] = [];
 /** Of each silence that was told: how late, in ms after its deadline. */
 const silences: number[] = [];
 let silentMs = Number.POSITIVE_INFINITY;
@@ -36,6 +38,7 @@ const wire = superviseWire({
       }
     }
   },
+  onProbed: (result) => results.push(result),
   onTold: (from, utterance) => told.push({ from, utterance, at: monotonic() }),
 });
 let authority: 'held' | 'lapsed' | 'silent' = 'lapsed';
@@ -80,6 +83,7 @@ process.on('message', async (command: StubCommand) => {
     toldAt = monotonic();
     wire.tell(command.tell);
   }
+  if (command.probe !== undefined) wire.probe(command.probe);
   if (command.close) await wire.close();
   const { mayAnswer, counters, ...status } = wire.status();
   process.send?.({
@@ -87,6 +91,7 @@ process.on('message', async (command: StubCommand) => {
     mayAnswer: [...mayAnswer].sort(),
     counters: Object.fromEntries(counters),
     told: told.splice(0),
+    probed: results.splice(0),
     toldAt,
     silences: [...silences],
     now: clock.now(),

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
+import type { ProbeResult } from '../../src/election/probing.ts';
 import type { Instant } from '../../src/instant.ts';
 import type { BeatContent, IncarnationId, Neighbour, Utterance, Vip } from '../../src/model.ts';
 import type { TableEntry, WitnessSettings } from '../../src/wire/messages.ts';
@@ -21,6 +22,7 @@ export interface StubCommand {
   readonly beat?: BeatContent;
   readonly neighbours?: readonly Neighbour[];
   readonly tell?: Utterance;
+  readonly probe?: { readonly token: number; readonly vips: readonly Vip[] };
   readonly close?: true;
 }
 
@@ -36,6 +38,8 @@ export interface StubStatus extends Omit<WireStatus, 'mayAnswer' | 'counters'> {
   readonly counters: Readonly<Record<string, number>>;
   /** Since the last command. */
   readonly told: readonly ToldNote[];
+  /** Since the last command. */
+  readonly probed: readonly ProbeResult[];
   /** When the utterance of this command was handed to the wire. */
   readonly toldAt: number;
   /** How late each silence was told, in ms. */

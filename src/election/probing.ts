@@ -1,0 +1,210 @@
+import { add, FOREVER, type Instant } from '../instant.ts';
+import type {
+  IncarnationId,
+  LinkName,
+  MacText,
+  NodeName,
+  ProbeAnswer,
+  PublishedLink,
+  Vip,
+} from '../model.ts';
+import { subnetContains } from '../net/ip.ts';
+import type { Demand } from './eligible.ts';
+import { incarnationId } from './records.ts';
+import type { ElectionState } from './state.ts';
+import { standing } from './verdict.ts';
+import { claimsCount, type Peer } from './view.ts';
+
+/** A wire that has not told by then has ended, or its link is gone: it is asked again. */
+const LOST_MS = 2000;
+/** The three rounds of a wire take longer for many VIPs: it sends two frames in a millisecond. */
+const LOST_MS_PER_VIP = 2;
+/** Whoever answered is asked again after so long. */
+const AGAIN_MS = 5000;
+
+/** VIPs to be asked for on a link, by RFC 5227 or RFC 4862: nobody's cache changes by it. */
+export interface ProbeOrder {
+  readonly token: number;
+  readonly link: LinkName;
+  readonly vips: readonly Vip[];
+}
+
+/** What a wire has found: every VIP of the order was asked for three times. */
+export interface ProbeResult {
+  readonly token: number;
+  readonly link: LinkName;
+  readonly answers: readonly ProbeAnswer[];
+}
+
+/** Who was asked for on the segment, and what came of it. */
+export interface Probes {
+  /** Number of the newest. */
+  readonly token: number;
+  readonly running: Running | undefined;
+  readonly outcomes: ReadonlyMap<IncarnationId, Outcome>;
+  /** VIPs for which somebody answers who is no live owner: not claimed until nobody does. */
+  readonly conflicts: ReadonlyMap<Vip, Conflict>;
+}
+
+export interface Answering {
+  /** Nodes that go on answering though their leases ran out. */
+  readonly holders: readonly NodeName[];
+  readonly conflicts: Probes['conflicts'];
+}
+
+interface Running {
+  readonly subjects: ReadonlySet<IncarnationId>;
+  readonly vips: ReadonlySet<Vip>;
+  readonly startedAt: Instant;
+  readonly lostAt: Instant;
+  /** Of which nothing was told yet. */
+  readonly links: ReadonlySet<LinkName>;
+  readonly answers: readonly ProbeAnswer[];
+}
+
+interface Outcome {
+  readonly startedAt: Instant;
+  readonly answered: boolean;
+}
+
+interface Conflict {
+  readonly mac: MacText;
+  readonly at: Instant;
+}
+
+export const NO_PROBES: Probes = {
+  token: 0,
+  running: undefined,
+  outcomes: new Map(),
+  conflicts: new Map(),
+};
+
+/**
+ * Incarnations that must not be called dead yet: they may be holding on with nobody to hear them, and were
+ * not found silent on the segment since their heartbeat changed last (design 4.4.3). One that is silent
+ * stays so: whoever has stopped answering without the API server begins again with it only.
+ */
+export function unsureOf({ view, probes }: ElectionState): ReadonlySet<IncarnationId> {
+  const unsure = new Set<IncarnationId>();
+  for (const peer of view.values()) {
+    const outcome = probes.outcomes.get(peer.identity);
+    const isSilent = outcome?.answered === false && outcome.startedAt >= peer.seenAt;
+    if (mayHoldAlone(peer) && !isSilent) unsure.add(peer.identity);
+  }
+  return unsure;
+}
+
+function mayHoldAlone({ claims, identity, incarnation }: Peer): boolean {
+  // Somebody deleted or edited them: nobody can tell what they said.
+  if (claims === undefined || claims.incarnation < incarnation) return true;
+  return claims.mayHold && incarnationId(claims) === identity;
+}
+
+/** The probes that are due: of whom only they keep from being called dead, and of old conflicts. */
+export function withProbes(
+  state: ElectionState,
+  { demand, links }: { readonly demand: Demand; readonly links: readonly PublishedLink[] },
+  now: Instant,
+): { state: ElectionState; orders: readonly ProbeOrder[] } {
+  const idle = { state, orders: [] };
+  const { running, outcomes, conflicts } = state.probes;
+  if (state.phase !== 'member' || links.length === 0) return idle;
+  if (running !== undefined && now < running.lostAt) return idle;
+  const subjects = [...state.view.values()].filter(({ identity }) => {
+    if (!state.verdicts.doubted.has(identity)) return false;
+    const outcome = outcomes.get(identity);
+    return outcome?.answered !== true || now >= add(outcome.startedAt, AGAIN_MS);
+  });
+  const old = [...conflicts].filter(([, { at }]) => now >= add(at, AGAIN_MS)).map(([vip]) => vip);
+  if (subjects.length + old.length === 0) return idle;
+  const vips = new Set([...subjects.flatMap((peer) => vipsOf(peer, demand)), ...old]);
+  for (const vip of state.active.keys()) vips.delete(vip);
+  const token = state.probes.token + 1;
+  const orders = links.map(({ name, subnets }) => ({
+    token,
+    link: name,
+    vips: [...vips].filter((vip) => subnets.some((subnet) => subnetContains(subnet, vip))),
+  }));
+  const next: Running = {
+    subjects: new Set(subjects.map(({ identity }) => identity)),
+    vips,
+    startedAt: now,
+    lostAt: add(now, LOST_MS + LOST_MS_PER_VIP * vips.size),
+    links: new Set(links.map(({ name }) => name)),
+    answers: [],
+  };
+  return { state: { ...state, probes: { ...state.probes, token, running: next } }, orders };
+}
+
+function vipsOf({ claims, incarnation }: Peer, demand: Demand): Vip[] {
+  if (claims === undefined || claims.incarnation < incarnation) return [...demand.vips.keys()];
+  return [...claims.vips.keys()];
+}
+
+/** When something is to be asked again. */
+export function probeAt({ probes, verdicts }: ElectionState): Instant {
+  const { running, outcomes, conflicts } = probes;
+  if (running !== undefined) return running.lostAt;
+  let at: number = FOREVER;
+  for (const id of verdicts.doubted) {
+    const outcome = outcomes.get(id);
+    if (outcome?.answered === true) at = Math.min(at, add(outcome.startedAt, AGAIN_MS));
+  }
+  for (const conflict of conflicts.values()) at = Math.min(at, add(conflict.at, AGAIN_MS));
+  return at as Instant;
+}
+
+/** The state after a wire has told what it found. */
+export function probed(
+  state: ElectionState,
+  { token, link, answers }: ProbeResult,
+  now: Instant,
+): ElectionState {
+  const { probes } = state;
+  const { running } = probes;
+  if (running === undefined || token !== probes.token || !running.links.has(link)) return state;
+  const links = running.links.difference(new Set([link]));
+  const next = { ...running, links, answers: [...running.answers, ...answers] };
+  if (links.size > 0) return { ...state, probes: { ...probes, running: next } };
+  return { ...state, probes: concluded(state, next, now) };
+}
+
+/** What keeps this node from taking VIPs over: somebody answers for them on the segment. */
+export function answering({ view, verdicts, probes }: ElectionState): Answering {
+  const holders = [...view]
+    .filter(([, { identity }]) => verdicts.doubted.has(identity))
+    .filter(([, { identity }]) => probes.outcomes.get(identity)?.answered === true)
+    .map(([node]) => node);
+  return { holders, conflicts: probes.conflicts };
+}
+
+function concluded(state: ElectionState, running: Running, now: Instant): Probes {
+  const { startedAt, answers } = running;
+  const outcomes = new Map<IncarnationId, Outcome>();
+  const conflicts = new Map(state.probes.conflicts);
+  for (const vip of running.vips) conflicts.delete(vip);
+  const present = [...state.view.values()];
+  const suspects = present.filter(({ identity }) => running.subjects.has(identity));
+  for (const { identity } of present) {
+    const known = state.probes.outcomes.get(identity);
+    if (known !== undefined) outcomes.set(identity, known);
+  }
+  for (const suspect of suspects) {
+    const answered = answers.some(({ mac }) => hasMac(suspect, mac));
+    outcomes.set(suspect.identity, { startedAt, answered });
+  }
+  for (const { vip, mac } of answers) {
+    // Of a suspect that answers the claim stands; a live owner has every right.
+    if (suspects.some((suspect) => hasMac(suspect, mac))) continue;
+    const owners = present.filter(
+      (peer) =>
+        standing(state.verdicts, peer) === 'live' && claimsCount(peer) && peer.claims.vips.has(vip),
+    );
+    if (!owners.some((owner) => hasMac(owner, mac))) conflicts.set(vip, { mac, at: now });
+  }
+  return { ...state.probes, running: undefined, outcomes, conflicts };
+}
+
+function hasMac({ claims }: Peer, mac: MacText): boolean {
+  return claims?.links.some((link) => link.mac === mac) === true;
+}
