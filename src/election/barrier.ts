@@ -39,7 +39,8 @@ export function activated(state: ElectionState, now: Instant): ElectionState {
   for (const [vip, write] of state.claimedAt) {
     const claim = state.wanted.get(vip);
     if (claim === undefined || active.has(vip) || write > state.barrier) continue;
-    if (blockers(state, vip).length > 0 || state.probes.conflicts.has(vip)) continue;
+    if (blockers(state, vip).length > 0) continue;
+    if (state.probes.conflicts.has(vip)) continue;
     active.set(vip, state.barrierRevision);
     takenAt.set(vip, now);
     silentSince.set(vip, endOfPredecessor(state, vip, now));

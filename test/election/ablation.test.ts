@@ -198,8 +198,8 @@ const RULES: readonly Ablation[] = [
     patches: [
       {
         file: AUTHORITY,
-        find: '  if (now < state.authUntil) return state;\n',
-        put: '  if (now < state.authUntil + 1e9) return state;\n',
+        find: '  if (now < state.authUntil) return isOutageNear',
+        put: '  if (now < state.authUntil + 1e9) return isOutageNear',
       },
     ],
   },
@@ -483,8 +483,8 @@ const RULES: readonly Ablation[] = [
     patches: [
       {
         file: AUTHORITY,
-        find: '  return lastHeardAt(witness) >= state.contactAt;',
-        put: '  return true;',
+        find: '  if (lastHeardAt(witness) >= state.contactAt) return true;',
+        put: "  if (state.phase !== 'reading') return true;",
       },
     ],
   },

@@ -56,6 +56,7 @@ const STATE: Fields<ElectionState> = {
   provenAt: time,
   contactAt: time,
   shownSince: time,
+  mayHoldSince: time,
   heldUntil: due,
   peerContactAt: time,
   peerContactSince: time,
@@ -80,9 +81,17 @@ const STATE: Fields<ElectionState> = {
   newest: nothing,
   wentBack: flag,
   view: (to, value) => to.map(value, (peer, node) => peerOf(to, peer, node)),
-  verdicts: (to, { provisional, bySilence, dead, fences }) => {
+  probes: (to, { running, outcomes }) => {
+    to.time(running?.startedAt);
+    to.set(running?.subjects ?? []);
+    to.map(outcomes, ({ startedAt, answered }) => {
+      to.time(startedAt);
+      to.text(answered);
+    });
+  },
+  verdicts: (to, { provisional, bySilence, dead, doubted, fences }) => {
     to.map(provisional, (beat, id) => to.write(id.slice(0, id.indexOf('/')), beat));
-    for (const set of [bySilence, dead, fences]) to.set(set);
+    for (const set of [bySilence, dead, doubted, fences]) to.set(set);
   },
   wanted: (to, value) => to.map(value, ({ from }) => to.text(from)),
   leaving: (to, value) =>
@@ -232,11 +241,12 @@ function recordOf(to: Writer, record: Heartbeat | Claims): void {
   if (record.kind === 'claims') content(to, record);
 }
 
-function content(to: Writer, { vips, leaving, fences, joined, draining, links }: ClaimsContent) {
+function content(to: Writer, claims: ClaimsContent) {
+  const { vips, leaving, fences, joined, draining, mayHold, links } = claims;
   to.map(vips, ({ from }) => to.text(from));
   to.set(leaving);
   to.set(fences);
-  to.text(`${joined}${draining}${links.length}`);
+  to.text(`${joined}${draining}${mayHold}${links.length}`);
 }
 
 function register<T>(

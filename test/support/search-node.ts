@@ -24,7 +24,7 @@ import {
   withTable,
   woken,
 } from './search-wire.ts';
-import { SIM_LINKS } from './sim-node.ts';
+import { simLinks } from './sim-node.ts';
 
 /** An agent that was silent for so long gives its incarnation up, as its wires do. */
 const MAX_SILENCE_MS = 900;
@@ -100,7 +100,12 @@ export function isBusy({ begun }: SearchNode): boolean {
   return begun >= REQUESTS_IN_UNIT;
 }
 
-/** Turns of the agent, until it has nothing left to do: in the order of `SimAgent`. */
+const LINKS = simLinks('n1');
+
+/**
+ * Turns of the agent, until it has nothing left to do: in the order of `SimAgent`. Probes are lost here: who may be
+ * holding alone is never taken over.
+ */
 export function looked(before: SearchNode, demand: Demand, now: Instant): Doing {
   if (isBusy(before)) {
     return { node: { ...before, looks: true }, writes: [], lists: [], says: [] };
@@ -114,7 +119,7 @@ export function looked(before: SearchNode, demand: Demand, now: Instant): Doing 
     const { facts, table } = node.wire;
     const world = {
       demand,
-      links: SIM_LINKS,
+      links: LINKS,
       held: new Set(table.keys()),
       suspectSince: facts.suspectSince ?? undefined,
       selfFenced: facts.selfFenced,

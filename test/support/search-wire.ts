@@ -16,7 +16,7 @@ import {
   wake,
 } from '../../src/wire/witness.ts';
 import type { WitnessMessage } from '../../src/witness/message.ts';
-import { SIM_LINKS } from './sim-node.ts';
+import { SIM_LINK } from './sim-node.ts';
 import { SEND_DELAY_MS } from './sim-wire.ts';
 
 /** The wire of a node as a value: the production gate and witness, copied before they are changed. */
@@ -115,8 +115,7 @@ export function received(wire: SearchWire, message: WitnessMessage, now: Instant
 /** What the agent knows of the segment. */
 export function reportOf({ witness, facts }: SearchWire): WitnessReport | undefined {
   if (witness === undefined) return undefined;
-  const [link] = SIM_LINKS;
-  return { links: new Map(facts.hearing && link ? [[link.name, facts.hearing]] : []) };
+  return { links: new Map(facts.hearing && [[SIM_LINK, facts.hearing]]) };
 }
 
 /** Whether a frame could be leaving now: one that passes the gate, or has just passed. */
