@@ -216,10 +216,7 @@ function withClaims(
 }
 
 /** Whether something is wanted that the committed claims say, and of which a release was told since. */
-function hasVoid(
-  { claims, voidUpTo }: ElectionState,
-  { vips }: { readonly vips: ElectionState['wanted'] },
-): boolean {
+function hasVoid({ claims, voidUpTo }: ElectionState, { vips }: ClaimsContent): boolean {
   for (const vip of vips.keys()) if ((voidUpTo.get(vip) ?? 0) >= claims.committed) return true;
   return false;
 }
@@ -261,10 +258,6 @@ function wakeAt(state: ElectionState, now: Instant): number {
     times.push(state.shownSince + state.timing.takerPatience);
   }
   times.push(tellAt(state), probeAt(state));
-  // A release was told just now of what is wanted again: it takes a new write.
-  const { inFlight, refused } = state.claims;
-  const mayWrite = inFlight === undefined && !refused && now >= state.nextClaimsAt;
-  if (mayWrite && hasVoid(state, { vips: state.wanted })) times.push(add(now, 1));
   for (const at of state.fencedAt.values()) times.push(ripeAt(at));
   if (state.unseenSince !== undefined) times.push(state.unseenSince + echoPatience(state));
   for (const since of state.missedSince.values()) times.push(since + missedPatience(state.timing));
