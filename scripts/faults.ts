@@ -2,53 +2,62 @@
  * The long series of faults: `npm run faults -- --case crash --runs 20`. Runs each case on whoever
  * owns the VIP, with the judge attached, and prints min / median / max.
  */
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { machine } from '../test/bench/machine.ts';
 import { cataloguePage } from '../test/lab/catalogue-page.ts';
-import { breaches, type FaultCase, type FaultResult } from '../test/lab/fault.ts';
-import {
-  FAULT_LABS,
-  type FaultLab,
-  type RunningFaultLab,
-  startFaultLab,
-} from '../test/lab/fault-labs.ts';
+import { type Acceptance, breaches, type FaultResult } from '../test/lab/fault.ts';
+import { FAULT_LABS } from '../test/lab/fault-labs.ts';
+import { FAULT_SERIES, type FaultSeries } from '../test/lab/fault-series.ts';
 import { told } from '../test/lab/fault-told.ts';
+import { faultRows, faultsPage, moreLines } from '../test/lab/faults-page.ts';
 import type { Protection, RunningLab } from '../test/lab/running-lab.ts';
-import { spreadOf, tableLines } from '../test/lab/tables.ts';
+import { runSeries, type SeriesPlan } from '../test/lab/series-run.ts';
+import { tableLines } from '../test/lab/tables.ts';
 
 const CASES = FAULT_LABS.flatMap(({ cases }) => cases);
+/** The bounds of the catalogue are for so many nodes; with fewer there may be nobody to take over. */
+const BOUND_NODES = 3;
 
 const HELP = `npm run faults -- [--case NAME]... [--lab NAME]... [--runs N] [--nodes N] [--profile P]
-                 [--protection P] [--short] [--json FILE] [--read FILE] [--write]
-                 [--logs DIR] [--verbose]
+                 [--protection P] [--watch S] [--short] [--resume FILE] [--logs DIR] [--verbose]
+npm run faults -- --series NAME [--runs N] [--watch S] [--short] [--resume FILE]
+npm run faults -- --read FILE... [--page] [--catalogue]
   --case NAME   ${CASES.map(({ name }) => name).join(', ')} (all)
   --lab NAME    all cases of ${FAULT_LABS.map(({ name }) => `'${name}'`).join(', ')}
   --runs N      runs of each case (5)
+  --nodes N     nodes of the lab (3)
   --protection  'with witness' (default) or 'leases alone'
+  --watch S     watches each fault for so many seconds
   --short       outages as short as in scripts/test
-  --json FILE   every result, as JSON
-  --read FILE   reports results of earlier runs instead of making new ones; may be given again
-  --write       writes the summary to docs/faults.md
+  --resume FILE keeps every result there, after each run, and goes on from it: stop it whenever you
+                like (of a series: NAME.json in the folder of --logs)
+  --series NAME one of
+${FAULT_SERIES.map(({ name, what, runs }) => `      ${name.padEnd(18)}${what} (${runs} runs)`).join('\n')}
+  --read FILE   reports results of earlier runs instead of making new ones
+  --page        writes the summary to docs/faults.md
   --catalogue   writes the results to docs/faults-catalogue.md
   --logs DIR    where the daemons' logs are kept when a run is odd (leasehold-faults in the
                 folder for temporary files)
   --verbose     the owner's timeline of every run, not only of odd ones`;
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
     case: { type: 'string', multiple: true },
     lab: { type: 'string', multiple: true },
-    runs: { type: 'string', default: '5' },
-    nodes: { type: 'string', default: '3' },
+    series: { type: 'string' },
+    runs: { type: 'string' },
+    nodes: { type: 'string', default: String(BOUND_NODES) },
     profile: { type: 'string', default: 'standard' },
     protection: { type: 'string', default: 'with witness' },
+    watch: { type: 'string' },
     short: { type: 'boolean', default: false },
-    json: { type: 'string' },
+    resume: { type: 'string' },
     read: { type: 'string', multiple: true },
-    write: { type: 'boolean', default: false },
+    page: { type: 'boolean', default: false },
     catalogue: { type: 'boolean', default: false },
     logs: { type: 'string', default: join(tmpdir(), 'leasehold-faults') },
     verbose: { type: 'boolean', default: false },
@@ -56,51 +65,105 @@ const { values } = parseArgs({
   },
 });
 
-if (values.help) {
-  console.log(HELP);
-} else {
-  const results = values.read === undefined ? await series() : values.read.flatMap(readResults);
-  if (values.json !== undefined)
-    writeFileSync(values.json, `${JSON.stringify(results, null, 2)}\n`);
-  const rows = summary(results);
-  const place = `${values.nodes} nodes, ${values.profile}, ${values.protection}`;
-  console.log(`\nLongest time without an answer to ARP, ${place}:`);
-  console.log(tableLines(rows).join('\n'));
-  if (values.write) writeFileSync(join(import.meta.dirname, '../docs/faults.md'), page(rows));
+if (values.help) console.log(HELP);
+else
+  report(values.read === undefined ? await make() : [...values.read, ...positionals].flatMap(read));
+
+function report(results: readonly FaultResult[]): void {
+  const groups = Map.groupBy(results, ({ nodes, protection }) => `${nodes} nodes, ${protection}`);
+  for (const [place, of] of groups) {
+    console.log(`\nLongest time without an answer to ARP, ${place}:`);
+    console.log([...tableLines(faultRows(of)), ...moreLines(of)].join('\n'));
+  }
+  console.log(`\n${lastLine(results)}`);
+  if (values.page) write('faults.md', faultsPage(results, machine()));
   if (values.catalogue) {
     const made = `${new Date().toISOString().slice(0, 10)}, ${machine()}`;
-    const text = cataloguePage(results, made);
-    writeFileSync(join(import.meta.dirname, '../docs/faults-catalogue.md'), text);
+    write('faults-catalogue.md', cataloguePage(results, made));
   }
 }
 
-function wanted({ name, cases }: FaultLab): readonly FaultCase[] {
-  if (values.case === undefined && values.lab === undefined) return cases;
-  if (values.lab?.includes(name)) return cases;
-  return cases.filter((each) => values.case?.includes(each.name));
+function lastLine(results: readonly FaultResult[]): string {
+  const sum = (pick: (result: FaultResult) => number) =>
+    results.reduce((total, result) => total + pick(result), 0);
+  const beyond = results.filter((result) => breachesOf(result).length > 0).length;
+  return [
+    `${values.series ?? 'all'}: ${results.length} runs, ${beyond} of them beyond their bounds`,
+    `doubled ${sum(({ doubled }) => doubled)}`,
+    `stale ${sum(({ stale }) => stale)}`,
+    `moves ${sum(({ moves }) => moves)}, of other VIPs ${sum(({ otherMoves }) => otherMoves)}`,
+  ].join('; ');
 }
 
-function checkNames(): void {
-  for (const name of values.case ?? []) {
-    const names = CASES.map((each) => each.name);
-    if (!names.includes(name)) refuse(`no case '${name}': there are ${names.join(', ')}`);
-  }
-  for (const name of values.lab ?? []) {
-    const names = FAULT_LABS.map((each): string => each.name);
-    if (!names.includes(name)) refuse(`no lab '${name}': there are ${names.join(', ')}`);
-  }
+function write(page: string, text: string): void {
+  writeFileSync(join(import.meta.dirname, '../docs', page), text);
 }
 
-function protection(): Protection {
-  const { protection: text } = values;
+/** Makes the runs that are wanted and missing; a kill in the middle loses one run. */
+async function make(): Promise<readonly FaultResult[]> {
+  if (positionals.length > 0) refuse(`nothing takes '${positionals[0]}': see --help`);
+  const plan = planOf(namedSeries());
+  const results = values.resume === undefined && values.series === undefined ? [] : read(file());
+  if (results.length > 0) console.log(`${results.length} runs are made already, in ${file()}`);
+  const missed = await runSeries(plan, results, {
+    onCase: ({ number, name, what }) => console.log(`${number} ${name}: ${what}`),
+    onResult(result, { index, lab }) {
+      results.push(result);
+      if (values.resume !== undefined || values.series !== undefined) keep(results);
+      tell(result, `${String(index).padStart(3)}/${plan.runs}`, lab.running);
+    },
+    onFailure: (error) => console.log(`  FAILED: ${error instanceof Error ? error.stack : error}`),
+  });
+  if (missed > 0) {
+    console.log(`${missed} runs could not be made`);
+    process.exitCode = 1;
+  }
+  return results;
+}
+
+function namedSeries(): FaultSeries | undefined {
+  if (values.series === undefined) return undefined;
+  const found = FAULT_SERIES.find(({ name }) => name === values.series);
+  const names = FAULT_SERIES.map(({ name }) => name).join(', ');
+  return found ?? refuse(`no series '${values.series}': there are ${names}`);
+}
+
+function planOf(series: FaultSeries | undefined): SeriesPlan {
+  const { profile } = values;
+  const length = values.short ? 'short' : 'long';
+  const watchMs = values.watch === undefined ? series?.watchMs : 1000 * count('watch', '0');
+  const runs = count('runs', String(series?.runs ?? 5));
+  const { cases, nodes, protection } = series ?? {
+    cases: wanted(),
+    nodes: count('nodes', '0'),
+    protection: protectionOf(values.protection),
+  };
+  return { cases, runs, nodes, profile, protection, length, watchMs };
+}
+
+function wanted(): readonly string[] {
+  const { case: names = [], lab: labs = [] } = values;
+  const every = CASES.map(({ name }) => name);
+  for (const name of names)
+    if (!every.includes(name)) refuse(`no case '${name}': there are ${every.join(', ')}`);
+  const all = FAULT_LABS.map(({ name }): string => name);
+  for (const name of labs)
+    if (!all.includes(name)) refuse(`no lab '${name}': there are ${all.join(', ')}`);
+  if (names.length + labs.length === 0) return every;
+  const ofLabs = FAULT_LABS.filter(({ name }) => labs.includes(name)).flatMap(({ cases }) => cases);
+  return [...names, ...ofLabs.map(({ name }) => name)];
+}
+
+function protectionOf(text: string): Protection {
   if (text === 'with witness' || text === 'leases alone') return text;
   return refuse(`--protection takes 'with witness' or 'leases alone': it is '${text}'`);
 }
 
-function runs(): number {
-  const count = Number(values.runs);
-  if (Number.isInteger(count) && count > 0) return count;
-  return refuse(`--runs takes a whole number above 0: it is '${values.runs}'`);
+function count(name: 'runs' | 'nodes' | 'watch', otherwise: string): number {
+  const text = values[name] ?? otherwise;
+  const number = Number(text);
+  if (Number.isInteger(number) && number > 0) return number;
+  return refuse(`--${name} takes a whole number above 0: it is '${text}'`);
 }
 
 function refuse(reason: string): never {
@@ -108,123 +171,50 @@ function refuse(reason: string): never {
   process.exit(1);
 }
 
-async function series(): Promise<FaultResult[]> {
-  checkNames();
-  const results: FaultResult[] = [];
-  for (const faultLab of FAULT_LABS) {
-    const cases = wanted(faultLab);
-    if (cases.length === 0) continue;
-    const chosen = { ...faultLab, cases };
-    await using lab = await startFaultLab(chosen, {
-      nodes: Number(values.nodes),
-      protection: protection(),
-      agentFlags: ['--profile', values.profile, '--log-level', 'debug'],
-    });
-    for (const fault of cases) {
-      console.log(`${fault.number} ${fault.name}: ${fault.what}`);
-      for (let index = 1; index <= runs(); index += 1) {
-        const result = await once(lab, fault, index).catch((error: unknown) => {
-          console.log(`  ${String(index).padStart(3)}/${values.runs}  FAILED: ${error}`);
-          process.exitCode = 1;
-        });
-        if (result !== undefined) results.push(result);
-      }
-    }
-  }
-  return results;
+function file(): string {
+  return values.resume ?? join(values.logs, `${values.series}.json`);
 }
 
-async function once(lab: RunningFaultLab, fault: FaultCase, index: number): Promise<FaultResult> {
-  const result = await lab.run(fault, values.short ? 'short' : 'long');
-  console.log(`  ${String(index).padStart(3)}/${values.runs}  ${told(result)}`);
-  const found = breaches(result, fault.accept[result.protection]);
+function read(path: string): FaultResult[] {
+  if (values.read === undefined && !existsSync(path)) return [];
+  return JSON.parse(readFileSync(path, 'utf8'));
+}
+
+function keep(results: readonly FaultResult[]): void {
+  mkdirSync(dirname(file()), { recursive: true });
+  const text = JSON.stringify(results, null, 2);
+  writeFileSync(`${file()}.new`, `${text}\n`);
+  renameSync(`${file()}.new`, file());
+}
+
+function tell(result: FaultResult, place: string, running: RunningLab): void {
+  console.log(`  ${place}  ${told(result)}`);
+  const found = breachesOf(result);
   for (const each of found) console.log(`        BEYOND THE BOUNDS: ${each}`);
-  if (values.verbose || found.length > 0) {
+  if (values.verbose || found.length > 0)
     for (const line of shortened(result.timeline)) console.log(`        ${line}`);
-  }
-  if (found.length > 0)
-    console.log(`        logs: ${keepLogs(lab.running, `${fault.name}-${index}`)}`);
-  return result;
+  if (found.length > 0) console.log(`        logs: ${keepLogs(running, result)}`);
+}
+
+/** With fewer nodes than the bounds are for, only what is never excused. */
+function breachesOf(result: FaultResult): string[] {
+  const fault = CASES.find(({ name }) => name === result.case);
+  const bounds: Acceptance =
+    result.nodes < BOUND_NODES ? {} : (fault?.accept[result.protection] ?? {});
+  return breaches(result, bounds);
 }
 
 function shortened(lines: readonly string[]): readonly string[] {
-  if (lines.length <= 50) return lines;
-  return [...lines.slice(0, 35), `... ${lines.length - 50} more`, ...lines.slice(-15)];
+  if (lines.length <= 60) return lines;
+  return [...lines.slice(0, 45), `... ${lines.length - 60} more`, ...lines.slice(-15)];
 }
 
 /** What the daemons wrote up to now, their answers from the API server with their times included. */
-function keepLogs({ lab, controller }: RunningLab, name: string): string {
-  const folder = join(values.logs, name);
+function keepLogs({ lab, controller }: RunningLab, { case: name, at }: FaultResult): string {
+  const folder = join(values.logs, `${name}-${at.replaceAll(':', '')}`);
   mkdirSync(folder, { recursive: true });
   const logs = [controller.process.log];
   for (const node of lab.nodes) logs.push(join(lab.controlPlane.folder, `${node.name}-agent.log`));
   for (const log of logs) cpSync(log, join(folder, basename(log)));
   return folder;
-}
-
-function readResults(file: string): FaultResult[] {
-  return JSON.parse(readFileSync(file, 'utf8'));
-}
-
-function summary(results: readonly FaultResult[]): string[][] {
-  const head = ['case', 'no.', 'runs', 'min ms', 'median ms', 'max ms'];
-  const made = CASES.filter(({ name }) => results.some((result) => result.case === name));
-  return [
-    [...head, 'moves', 'doubled', 'stale', 'UDP lost', 'UDP sent'],
-    ...made.map(({ name }) =>
-      row(
-        name,
-        results.filter((result) => result.case === name),
-      ),
-    ),
-  ];
-}
-
-function row(name: string, of: readonly FaultResult[]): string[] {
-  const { min, median, max } = spreadOf(of.map((result) => result.longestUnansweredMs));
-  const sum = (pick: (result: FaultResult) => number) =>
-    String(of.reduce((total, result) => total + pick(result), 0));
-  return [
-    name,
-    String(of[0]?.number ?? ''),
-    String(of.length),
-    ...[min, median, max].map((value) => value.toFixed(0)),
-    sum((result) => result.moves),
-    sum((result) => result.doubled),
-    sum((result) => result.stale),
-    sum((result) => result.udpLost),
-    sum((result) => result.udpSent),
-  ];
-}
-
-/** docs/faults.md: what was measured, by which command, on what. */
-function page(rows: readonly (readonly string[])[]): string {
-  const [head = [], ...body] = rows;
-  const guard = `--protection '${values.protection}'`;
-  const command = `npm run faults -- --nodes ${values.nodes} --profile ${values.profile} ${guard}`;
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
-  const date = new Date().toISOString().slice(0, 10);
-  return `# Faults
-
-\`${command} --case <case> --runs <runs>\`, ${date}: ${machine()}.
-
-Each run makes the fault on the node that owns the VIP. A client asks for the VIP by ARP every 10 ms and
-sends a UDP datagram through it every 10 ms; the judge reads every frame at every port of the switch.
-*min*, *median* and *max* are of the longest time in a run during which requests went unanswered.
-*doubled* counts requests that two MACs answered; *stale*, frames by which a node that had been stopped
-claimed the VIP after it was woken.
-
-${line(head)}
-${line(head.map(() => '---'))}
-${body.map(line).join('\n')}
-
-${CASES.filter(({ name }) => rows.some(([first]) => first === name))
-  .map(({ name, what }) => `- **${name}**: ${what}.`)
-  .join('\n')}
-
-In *crash* and *link-down* the node stops forwarding too, and so does the backend behind it, which the
-EndpointSlice goes on listing: datagrams are lost until the client has heard of the next owner, and for
-the rest of the watch if that one picks the dead backend. In all others the old owner goes on
-forwarding for clients that know its MAC.
-`;
 }

@@ -15,8 +15,15 @@ export interface Writes {
 
 const WRITES = new Set(['POST', 'PUT', 'PATCH', 'APPLY', 'DELETE', 'DELETECOLLECTION']);
 
-/** Counts writes for `seconds`, by a watch of our Leases and by the API server's own request counter. */
-export async function countWrites({ controlPlane }: Lab, seconds: number): Promise<Writes> {
+/** Counts writes for `seconds`. */
+export async function countWrites(lab: Lab, seconds: number): Promise<Writes> {
+  const counting = await startCounting(lab);
+  await sleep(seconds * 1000);
+  return counting.stop();
+}
+
+/** Begins to count writes, by a watch of our Leases and by the API server's own request counter. */
+export async function startCounting({ controlPlane }: Lab): Promise<{ stop(): Promise<Writes> }> {
   const { netns, folder } = controlPlane;
   const watch = new LabProcess({
     netns,
@@ -31,22 +38,35 @@ export async function countWrites({ controlPlane }: Lab, seconds: number): Promi
   const before = await metrics();
   const seen = watch.output().length;
   const start = performance.now();
-  await sleep(seconds * 1000);
-  const events = watch.output().slice(seen);
-  const elapsed = (performance.now() - start) / 1000;
-  const after = await metrics();
-  await watch.stop('SIGTERM');
+  const stop = async () => {
+    const events = watch.output().slice(seen);
+    const seconds = (performance.now() - start) / 1000;
+    const after = await metrics();
+    await watch.stop('SIGTERM');
+    return writesOf(events, seconds, difference(before, after));
+  };
+  return { stop };
+}
+
+function writesOf(events: string, seconds: number, requests: Writes['requests']): Writes {
   const leases = new Map<string, number>();
   for (const line of events.trim().split('\n')) {
     const name = line.slice(line.indexOf('/') + 1);
     if (name !== '') leases.set(name, (leases.get(name) ?? 0) + 1);
   }
+  return { seconds, leases, requests };
+}
+
+function difference(
+  before: ReadonlyMap<string, number>,
+  after: ReadonlyMap<string, number>,
+): ReadonlyMap<string, number> {
   const requests = new Map<string, number>();
   for (const [key, count] of after) {
     const more = count - (before.get(key) ?? 0);
     if (more > 0) requests.set(key, more);
   }
-  return { seconds: elapsed, leases, requests };
+  return requests;
 }
 
 function requestsIn(text: string): Map<string, number> {

@@ -7,18 +7,27 @@ import { HOST_CASES } from './cases/host-cases.ts';
 import { LEASE_CASES } from './cases/lease-cases.ts';
 import { PROCESS_CASES } from './cases/process-cases.ts';
 import { PROXY_CASES } from './cases/proxy-cases.ts';
+import { QUIET_CASES } from './cases/quiet-cases.ts';
 import { SEGMENT_CASES } from './cases/segment-cases.ts';
-import type { FaultCase, FaultResult, FaultTools, Length } from './fault.ts';
-import { runFault } from './fault-run.ts';
+import type { FaultCase, FaultResult, FaultTools } from './fault.ts';
+import { type FaultRunOptions, runFault } from './fault-run.ts';
 import type { Lab } from './lab.ts';
 import { previousVersion } from './previous-version.ts';
 import type { RunningLabOptions } from './running-lab.ts';
 import { type Launcher, type RunningLab, startRunningLab } from './running-lab.ts';
 import { WallClocks } from './wall-clock.ts';
 
+export type FaultLabName =
+  | 'processes'
+  | 'hosts'
+  | 'API server'
+  | 'API proxy'
+  | 'segment'
+  | 'cluster';
+
 /** Cases that share one lab. */
 export interface FaultLab {
-  readonly name: 'processes' | 'hosts' | 'API server' | 'API proxy' | 'segment' | 'cluster';
+  readonly name: FaultLabName | 'owner';
   readonly cases: readonly FaultCase[];
   equip(lab: Lab, cases: readonly FaultCase[]): Promise<Equipment>;
 }
@@ -29,7 +38,7 @@ interface Equipment {
 }
 
 export const FAULT_LABS: readonly FaultLab[] = [
-  { name: 'processes', cases: PROCESS_CASES, equip: plainly },
+  { name: 'processes', cases: [...PROCESS_CASES, ...QUIET_CASES], equip: plainly },
   { name: 'hosts', cases: HOST_CASES, equip: withHostTools },
   {
     name: 'API server',
@@ -40,6 +49,19 @@ export const FAULT_LABS: readonly FaultLab[] = [
   { name: 'segment', cases: SEGMENT_CASES, equip: plainly },
   { name: 'cluster', cases: CLUSTER_CASES, equip: plainly },
 ];
+
+/** The lab of that name, with all its cases. */
+export function faultLab(name: FaultLabName): FaultLab {
+  const found = FAULT_LABS.find((each) => each.name === name);
+  if (found === undefined) throw new RangeError(`there is no fault lab ${name}`);
+  return found;
+}
+
+/** Faults of the owner that need no tools, from several labs in one. */
+export function ownerLab(names: readonly string[]): FaultLab {
+  const all = FAULT_LABS.flatMap(({ cases }) => cases);
+  return { name: 'owner', cases: all.filter(({ name }) => names.includes(name)), equip: plainly };
+}
 
 /** Names of the Services whose VIPs are judged; the first one's is watched most closely. */
 const SERVICES = ['web', 'mail', 'dns', 'chat'] as const;
@@ -57,10 +79,10 @@ export class RunningFaultLab implements AsyncDisposable {
   }
 
   /** Makes the fault once and puts it right. */
-  run(fault: FaultCase, length: Length): Promise<FaultResult> {
+  run(fault: FaultCase, how: Pick<FaultRunOptions, 'length' | 'watchMs'>): Promise<FaultResult> {
     const [vip = '', ...others] = this.#vips;
     const [service] = SERVICES;
-    return runFault(this.running, fault, vip, { tools: this.#tools, service, others, length });
+    return runFault(this.running, fault, vip, { ...how, tools: this.#tools, service, others });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -14,6 +14,8 @@ export interface FaultRunOptions {
   /** More VIPs to be judged. */
   readonly others?: readonly string[];
   readonly length?: Length;
+  /** How long the fault is watched, in place of what its case says, ms. */
+  readonly watchMs?: number | undefined;
 }
 
 /** Beyond this, a pause in a probe's own sending is told with the result. */
@@ -45,7 +47,8 @@ export async function runFault(
   await sleep(500 + Math.random() * 1000);
   const madeAt = judge.mark(`${fault.name} on ${owner.name}`);
   const made = await fault.make(scene);
-  await sleep(length === 'long' ? (fault.longWatchMs ?? fault.watchMs) : fault.watchMs);
+  const caseMs = length === 'long' ? (fault.longWatchMs ?? fault.watchMs) : fault.watchMs;
+  await sleep(options.watchMs ?? caseMs);
   const endedAt = judge.mark(`${fault.name} ends`);
   await made.end?.();
   const { udp, stalls } = await stopped(probes);
@@ -53,11 +56,15 @@ export async function runFault(
   const successor = (await running.claimant(vip).catch(() => undefined))?.name;
   const facts = { scene, report, madeAt, endedAt, successor };
   const wrong = (await made.check?.(facts)) ?? [];
+  const words = agentWords(running, report.from);
   await made.restore?.();
   return {
     case: fault.name,
     number: fault.number,
     protection: running.protection,
+    nodes: lab.nodes.length,
+    length,
+    at: new Date(report.from).toISOString(),
     owner: owner.name,
     successor,
     ...figures(facts, made),
@@ -65,7 +72,8 @@ export async function runFault(
     udpLost: udp?.lost ?? 0,
     wrong,
     complaints: [...(report.health?.complaints ?? []), ...stalls],
-    timeline: ownerTimeline(report),
+    more: made.more?.() ?? {},
+    timeline: [...ownerTimeline(report), ...words],
   };
 }
 
@@ -108,6 +116,24 @@ function figures(facts: Facts, made: Made) {
 
 function staleAnswers(report: JudgeReport, { vip, owner }: Scene, after: number): number {
   return answersFrom(report, owner.name, after).filter((one) => one.vip === vip).length;
+}
+
+/** What the agents of today have logged since, in order of time. */
+function agentWords(running: RunningLab, from: number): string[] {
+  return running.lab.nodes
+    .flatMap((node) =>
+      running
+        .agent(node)
+        .logLines()
+        .map((line) => ({ node, line })),
+    )
+    .map(({ node, line }) => ({ node, line, at: Date.parse(String(line['time'])) }))
+    .filter(({ line, at }) => at >= from && line['level'] !== 'debug')
+    .sort((a, b) => a.at - b.at)
+    .map(({ node, line, at }) => {
+      const { msg, reason = '' } = line;
+      return `${((at - from) / 1000).toFixed(3).padStart(8)} s  ${node.name}: ${msg} ${reason}`;
+    });
 }
 
 /** The longest wait that was not over when the fault was made. */

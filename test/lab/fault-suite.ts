@@ -1,42 +1,47 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { breaches, generous, isTested, unsafe } from './fault.ts';
-import { FAULT_LABS, type FaultLab, startFaultLab } from './fault-labs.ts';
+import { breaches, type FaultCase, generous, isTested, unsafe } from './fault.ts';
+import { type FaultLab, type RunningFaultLab, startFaultLab } from './fault-labs.ts';
 import { told } from './fault-told.ts';
 import { labRefusal } from './refusal.ts';
 import type { Protection } from './running-lab.ts';
 
 /**
  * A machine that does other things too may stop an agent for longer than its peers wait: then a VIP
- * moves as it should, but not as the case says. The best of so many attempts is what Leasehold does.
- * Unsafe answers fail at once; the long series (`npm run faults`) excuses nothing.
+ * moves as it should, but not as the case says. So a run in which the probes themselves were stopped is
+ * made again. Unsafe answers fail at once; the long series (`npm run faults`) excuses nothing.
  */
 const ATTEMPTS = 3;
 
 /** Makes each case of a lab once, as the tests of one test file. */
-export function testFaults(name: FaultLab['name'], protection: Protection): void {
-  const listed = FAULT_LABS.find((each) => each.name === name);
-  if (listed === undefined) throw new RangeError(`there is no fault lab ${name}`);
-  const faultLab = { ...listed, cases: listed.cases.filter(isTested) };
-  const title = `faults, ${name}: three nodes, standard profile, ${protection}`;
+export function testFaults(faultLab: FaultLab, protection: Protection): void {
+  const cases = faultLab.cases.filter(isTested);
+  const title = `faults, ${faultLab.name}: three nodes, standard profile, ${protection}`;
   test(title, { skip: labRefusal() ?? false }, async (t) => {
-    const started = startFaultLab(faultLab, { protection, agentFlags: ['--log-level', 'debug'] });
-    await using lab = await started;
-    for (const fault of faultLab.cases) {
+    const options = { protection, agentFlags: ['--log-level', 'debug'] };
+    await using lab = await startFaultLab({ ...faultLab, cases }, options);
+    for (const fault of cases) {
       await t.test(`${fault.number} ${fault.name}: ${fault.what}`, async (s) => {
-        const bounds = generous(fault.accept[protection]);
-        const failures: string[] = [];
-        for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
-          const result = await lab.run(fault, 'short');
-          s.diagnostic(told(result));
-          const found = breaches(result, bounds);
-          if (found.length === 0) return;
-          const story = [...found, told(result), ...result.timeline].join('\n');
-          assert.deepEqual(unsafe(result), [], story);
-          failures.push(story);
-        }
-        assert.fail(`beyond its bounds ${ATTEMPTS} times:\n${failures.join('\n\n')}`);
+        await testFault(lab, fault, (line) => s.diagnostic(line));
       });
     }
   });
+}
+
+async function testFault(
+  lab: RunningFaultLab,
+  fault: FaultCase,
+  say: (line: string) => void,
+): Promise<void> {
+  const stories: string[] = [];
+  while (stories.length < ATTEMPTS) {
+    const result = await lab.run(fault, { length: 'short' });
+    say(told(result));
+    const found = breaches(result, generous(fault.accept[result.protection]));
+    if (found.length === 0) return;
+    stories.push([...found, told(result), ...result.timeline].join('\n'));
+    const isExcused = result.complaints.length > 0 && unsafe(result).length === 0;
+    if (!isExcused) break;
+  }
+  assert.fail(`beyond its bounds:\n${stories.join('\n\nand once more:\n')}`);
 }

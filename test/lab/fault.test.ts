@@ -8,6 +8,9 @@ const GOOD: FaultResult = {
   case: 'kill',
   number: 3,
   protection: 'with witness',
+  nodes: 3,
+  length: 'short',
+  at: '2026-01-01T00:00:00.000Z',
   owner: 'n1',
   successor: 'n2',
   longestUnansweredMs: 400,
@@ -21,6 +24,7 @@ const GOOD: FaultResult = {
   udpLost: 0,
   wrong: [],
   complaints: [],
+  more: {},
   timeline: [],
 };
 const BOUNDS = { unansweredMs: 900, othersUnansweredMs: 60, moves: 1, otherMoves: 0, udpLost: 0 };

@@ -10,7 +10,7 @@ import type { WallClocks } from './wall-clock.ts';
 /** A line of the fault catalogue: what is done to the owner of a VIP, and what may come of it. */
 export interface FaultCase {
   readonly name: string;
-  /** Its number in docs/faults-catalogue.md; several cases may be variants of one. */
+  /** Its number in docs/faults-catalogue.md, 0 if it has none; several cases may be variants of one. */
   readonly number: number;
   readonly what: string;
   /** What cannot be done here as the catalogue says it, and what stands in for it. */
@@ -100,6 +100,8 @@ export interface Made {
   readonly restore?: () => Promise<void>;
   /** What is wrong beyond the figures, a sentence each. Called after the watch, before `restore`. */
   readonly check?: (facts: Facts) => Promise<readonly string[]> | readonly string[];
+  /** Figures that only this case has, by what they say. Called after the watch, before `restore`. */
+  readonly more?: () => Readonly<Record<string, number>>;
 }
 
 export interface Facts {
@@ -116,6 +118,10 @@ export interface FaultResult {
   readonly case: string;
   readonly number: number;
   readonly protection: Protection;
+  readonly nodes: number;
+  readonly length: Length;
+  /** When the run began, in RFC 3339. */
+  readonly at: string;
   readonly owner: string;
   readonly successor: string | undefined;
   /** Longest time that a client's ARP requests went unanswered, ms. */
@@ -134,7 +140,9 @@ export interface FaultResult {
   readonly wrong: readonly string[];
   /** Why the run proves less than it should, if it does: lost frames, stalls of the probes. */
   readonly complaints: readonly string[];
-  /** Who had the VIP when, for people. */
+  /** Figures that only this case has, by what they say. */
+  readonly more: Readonly<Record<string, number>>;
+  /** Who had the VIP when, and what the agents said of it, for people. */
   readonly timeline: readonly string[];
 }
 

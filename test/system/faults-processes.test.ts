@@ -1,4 +1,4 @@
+import { faultLab } from '../lab/fault-labs.ts';
 import { testFaults } from '../lab/fault-suite.ts';
-import { PROTECTION } from '../lab/protection.ts';
 
-testFaults('processes', PROTECTION);
+testFaults(faultLab('processes'), 'with witness');

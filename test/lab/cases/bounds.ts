@@ -9,11 +9,6 @@ export const SEAMLESS_MS = 60;
 /** Nothing happens to the VIPs of others; they are asked every 30 ms only, on a machine that is busy. */
 export const OTHERS_MS = 150;
 
-/** Why planned moves are not met yet. */
-export const ANSWERED_AGAIN =
-  'on a busy machine a successor may answer a request that it had remembered and that the owner ' +
-  'had answered: twice in some 20 moves';
-
 type Bounds = FaultCase['accept'];
 
 /** The VIP goes over to another node, the VIPs of others stay where they are. */

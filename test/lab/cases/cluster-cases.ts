@@ -5,7 +5,7 @@ import type { Facts, FaultCase, Made, Scene } from '../fault.ts';
 import { answersFrom } from '../judge.ts';
 import { nodeObject, nodeStatus } from '../kube-proxy.ts';
 import { labObjects } from '../running-lab.ts';
-import { ANSWERED_AGAIN, handedOver, OTHERS_MS, unnoticed } from './bounds.ts';
+import { handedOver, OTHERS_MS, unnoticed } from './bounds.ts';
 
 /** A deleted Service is answered for no longer than this. */
 const WITHDRAWN_MS = { short: 2000, long: 1000 };
@@ -71,7 +71,6 @@ export const CLUSTER_CASES: readonly FaultCase[] = [
     name: 'cordon',
     number: 54,
     what: 'kubectl cordon of the node of the owner',
-    notMet: ANSWERED_AGAIN,
     watchMs: 3000,
     accept: handedOver(),
     make: (scene) => kubectl(scene, ['cordon'], ['uncordon']),
@@ -80,7 +79,6 @@ export const CLUSTER_CASES: readonly FaultCase[] = [
     name: 'drain-taint',
     number: 54,
     what: 'the taint of a drained node without the cordon',
-    notMet: ANSWERED_AGAIN,
     watchMs: 3000,
     accept: handedOver(),
     async make(scene) {

@@ -1,4 +1,0 @@
-import { testFaults } from '../lab/fault-suite.ts';
-import { PROTECTION } from '../lab/protection.ts';
-
-testFaults('API server', PROTECTION);
