@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { breaches, type FaultResult, generous, unsafe } from './fault.ts';
 import { FAULT_LABS } from './fault-labs.ts';
+import { FAULT_SERIES } from './fault-series.ts';
+import { faultsPage } from './faults-page.ts';
 import { garbler } from './proxy/garble.ts';
 
 const GOOD: FaultResult = {
@@ -60,18 +62,51 @@ test('a busy machine excuses everything but doubled and stale answers', () => {
     assert.equal(unsafe({ ...GOOD, ...bad }).length, 1);
 });
 
-test('generous bounds give more time: 0.5 s where nothing is to be taken over, else 1.5 s', () => {
+test('generous bounds give more time: 0.5 s where nothing is to be taken over, else 3 s', () => {
   const { unansweredMs, othersUnansweredMs, ...rest } = generous(BOUNDS);
-  assert.deepEqual([unansweredMs, othersUnansweredMs], [2700, 500]);
+  assert.deepEqual([unansweredMs, othersUnansweredMs], [3000, 500]);
   assert.deepEqual(rest, { moves: 1, otherMoves: 0, udpLost: 0 });
   assert.deepEqual(generous({ unansweredMs: 200, backMs: 6000 }), {
-    unansweredMs: 1500,
+    unansweredMs: 3000,
     backMs: 18_000,
   });
 });
 
 test('no two cases have one name', () => {
   const names = FAULT_LABS.flatMap(({ cases }) => cases.map(({ name }) => name));
+  assert.deepEqual(names, [...new Set(names)]);
+});
+
+test('the page has a section for each lab, with the witness first, and counts what must be 0', () => {
+  const more = { writes: 1 };
+  const page = faultsPage(
+    [{ ...GOOD, protection: 'leases alone' }, GOOD, { ...GOOD, doubled: 2, more }],
+    'a machine',
+  );
+  const heads = page.split('\n').filter((line) => line.startsWith('## '));
+  assert.deepEqual(heads, ['## 3 nodes, with witness', '## 3 nodes, leases alone']);
+  assert.match(page, /^\| kill \| 3 \| 2 \| 400 \| 400 \| 400 \| 2 \| 2 \| 0 \| 0 \| 1000 \|$/m);
+  assert.match(page, /^writes: median 1\.00, most 1\.00 \(1 runs\)\.$/m);
+  assert.match(page, /^2026-01-01: a machine\./m);
+});
+
+test('every case that was to be made is in a lab', () => {
+  const demanded = [
+    ...[1, 2, 3, 4, 5, 6, 7, 9, 11, 12, 13, 14, 16, 17, 20, 21, 22, 24, 26, 27, 28, 29, 31],
+    ...[37, 38, 40, 46, 50, 53, 54, 55, 56, 57, 58],
+  ];
+  const made = new Set(FAULT_LABS.flatMap(({ cases }) => cases.map(({ number }) => number)));
+  assert.deepEqual(
+    demanded.filter((number) => !made.has(number)),
+    [],
+  );
+});
+
+test('a series names cases that exist, and no two series have one name', () => {
+  const cases = FAULT_LABS.flatMap((lab) => lab.cases.map(({ name }) => name));
+  for (const series of FAULT_SERIES)
+    for (const name of series.cases) assert(cases.includes(name), `${series.name}: ${name}`);
+  const names = FAULT_SERIES.map(({ name }) => name);
   assert.deepEqual(names, [...new Set(names)]);
 });
 

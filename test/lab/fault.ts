@@ -162,9 +162,9 @@ export function generous(bounds: Acceptance): Acceptance {
   };
 }
 
-/** Without a takeover nobody has to notice anything, and so it is not its timers that take time. */
+/** Without a takeover nobody has to notice anything, and no process has to start. */
 function moreTime(ms: number): number {
-  return Math.max(3 * ms, ms <= UNTOUCHED_MS ? 500 : 1500);
+  return Math.max(3 * ms, ms <= UNTOUCHED_MS ? 500 : 3000);
 }
 
 /** The breaches that no machine is slow or busy enough to excuse. */

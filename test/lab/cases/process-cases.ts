@@ -32,7 +32,7 @@ export const PROCESS_CASES: readonly FaultCase[] = [
     name: 'stop-wire',
     number: 1,
     what: 'SIGSTOP of one wire alone: it is killed and replaced',
-    watchMs: 2500,
+    watchMs: 4500,
     accept: unnoticed({ unansweredMs: 600, othersUnansweredMs: 600, moves: 1 }),
     async make({ running, owner }) {
       for (const { pid } of running.agent(owner).wires()) process.kill(pid, 'SIGSTOP');

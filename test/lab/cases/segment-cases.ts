@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { installNamespace } from '../agents.ts';
 import { cpuSecondsOf } from '../cpu-time.ts';
 import type { Facts, FaultCase, Made, Scene } from '../fault.ts';
 import { SegmentFaults } from '../segment-faults.ts';
@@ -14,6 +15,8 @@ const MIN_SPOOFED_SHARE = { short: 0.2, long: 0.8 };
 const WRONG_MAC_MS = { short: 1000, long: 200 };
 /** The node sees it at once and releases; its wire has to end first. */
 const LINK_DOWN_MS = 150;
+/** The peers are unheard for 10 s before that is told, with the next heartbeat. */
+const TOLD_MS = 13_000;
 /** A second without any frame while the peers go on renewing, which they do every second; a handover. */
 const DEAF_MS = 2500;
 const QUIET = { otherMoves: 0, othersUnansweredMs: OTHERS_MS };
@@ -72,19 +75,10 @@ export const SEGMENT_CASES: readonly FaultCase[] = [
     name: 'witness-dropped',
     number: 38,
     what: 'the switch drops the frames of the witness, and nothing else',
-    watchMs: 6000,
+    watchMs: TOLD_MS,
     longWatchMs: 30_000,
     accept: unnoticed(),
-    async make({ lab }) {
-      const segment = new SegmentFaults(lab);
-      await segment.dropWitness();
-      return {
-        async end() {
-          await segment.forward();
-          await sleep(1500);
-        },
-      };
-    },
+    make: witnessDropped,
   },
   {
     name: 'deaf',
@@ -151,6 +145,31 @@ async function split({ lab, owner, length }: Scene): Promise<Made> {
       return wrong.length === 0 ? [] : [`${wrong.length} frames of another node after the heal`];
     },
   };
+}
+
+async function witnessDropped(scene: Scene): Promise<Made> {
+  const segment = new SegmentFaults(scene.lab);
+  await segment.dropWitness();
+  let healthy: string | undefined;
+  return {
+    async end() {
+      healthy = await conditionOf(scene, 'WitnessHealthy');
+      await segment.forward();
+      await sleep(1500);
+    },
+    check: () => (healthy === 'False' ? [] : [`the condition WitnessHealthy is ${healthy}`]),
+  };
+}
+
+/** The status of a condition of the owner, as its heartbeat lease tells it. */
+async function conditionOf({ lab, owner }: Scene, type: string): Promise<string | undefined> {
+  const leases = `/apis/coordination.k8s.io/v1/namespaces/${installNamespace}/leases`;
+  const lease = (await lab.controlPlane.api.request('GET', `${leases}/hb.${owner.name}`)) as {
+    readonly metadata: { readonly annotations?: Readonly<Record<string, string>> };
+  };
+  const text = lease.metadata.annotations?.['leasehold.dev/conditions'] ?? '[]';
+  const conditions: readonly { type: string; status: string }[] = JSON.parse(text);
+  return conditions.find((condition) => condition.type === type)?.status;
 }
 
 async function forged({ running, lab, owner, length }: Scene): Promise<Made> {
