@@ -57,7 +57,7 @@ export class Daemon {
   async logged(
     what: string,
     matches: (line: LogLine) => boolean,
-    timeout = 10_000,
+    timeout = 30_000,
   ): Promise<LogLine> {
     try {
       return await until(what, () => this.logLines().find(matches), { timeout });

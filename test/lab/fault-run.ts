@@ -72,7 +72,7 @@ export async function runFault(
     udpLost: udp?.lost ?? 0,
     wrong,
     complaints: [...(report.health?.complaints ?? []), ...stalls],
-    more: made.more?.() ?? {},
+    more: made.more?.(facts) ?? {},
     timeline: [...ownerTimeline(report), ...words],
   };
 }
@@ -131,8 +131,9 @@ function agentWords(running: RunningLab, from: number): string[] {
     .filter(({ line, at }) => at >= from && line['level'] !== 'debug')
     .sort((a, b) => a.at - b.at)
     .map(({ node, line, at }) => {
-      const { msg, reason = '' } = line;
-      return `${((at - from) / 1000).toFixed(3).padStart(8)} s  ${node.name}: ${msg} ${reason}`;
+      const { msg, reason } = line;
+      const why = reason === undefined || String(msg).includes(String(reason)) ? '' : `: ${reason}`;
+      return `${((at - from) / 1000).toFixed(3).padStart(8)} s  ${node.name}: ${msg}${why}`;
     });
 }
 

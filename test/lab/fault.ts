@@ -101,7 +101,7 @@ export interface Made {
   /** What is wrong beyond the figures, a sentence each. Called after the watch, before `restore`. */
   readonly check?: (facts: Facts) => Promise<readonly string[]> | readonly string[];
   /** Figures that only this case has, by what they say. Called after the watch, before `restore`. */
-  readonly more?: () => Readonly<Record<string, number>>;
+  readonly more?: (facts: Facts) => Readonly<Record<string, number>>;
 }
 
 export interface Facts {

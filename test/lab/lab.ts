@@ -138,7 +138,7 @@ export class Lab implements AsyncDisposable {
   }
 
   /** Waits for the address of a Service and returns it. */
-  async vip(service: string, { namespace = 'default', timeout = 10_000 } = {}): Promise<string> {
+  async vip(service: string, { namespace = 'default', timeout = 30_000 } = {}): Promise<string> {
     const path = `/api/v1/namespaces/${namespace}/services/${service}`;
     const ask = async () => ingressOf(await this.controlPlane.api.request('GET', path));
     return until(`Service ${service} has an address`, ask, { timeout });

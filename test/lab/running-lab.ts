@@ -95,7 +95,7 @@ export class RunningLab implements AsyncDisposable {
     const what = `the agent of ${node.name} is a member`;
     try {
       await until(what, async () => (await this.metric(node, 'leasehold_member')) === 1, {
-        timeout: 20_000,
+        timeout: 40_000,
       });
     } catch (cause) {
       throw new Error(`${what}: not yet; its log ends:\n${this.agent(node).process.tail()}`, {
@@ -147,7 +147,7 @@ export class RunningLab implements AsyncDisposable {
     if (client === undefined) throw new RangeError('this lab has no client');
     const args = ['-c', '1', '-w', '1', '-f', '-I', client.link, vip];
     await until(`${vip} is answered`, () => run('arping', args, { netns: client.netns }), {
-      timeout: 15_000,
+      timeout: 30_000,
     });
   }
 

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export async function until<T>(
   what: string,
   question: () => T | undefined | false | Promise<T | undefined | false>,
-  { timeout = 10_000, every = 50 }: { timeout?: number; every?: number } = {},
+  { timeout = 30_000, every = 50 }: { timeout?: number; every?: number } = {},
 ): Promise<T> {
   const deadline = performance.now() + timeout;
   let problem = '';
