@@ -1,4 +1,4 @@
-import { type Instant, NEVER } from '../instant.ts';
+import type { Instant } from '../instant.ts';
 import type { NodeName, Vip } from '../model.ts';
 import { addMove } from './failback.ts';
 import { undecided } from './register.ts';
@@ -51,16 +51,17 @@ export function activated(state: ElectionState, now: Instant): ElectionState {
   return { ...state, active, takenAt, silentSince, moveTimes, moves: [...state.moves, ...moves] };
 }
 
-/** Since when nobody has answered for the VIP; now, if that cannot be told. */
+/**
+ * Since when nobody has answered for the VIP, as its last owner has said on the segment; else now. A dead
+ * one may have answered until it died, after we had claimed: it was to move, and died meanwhile.
+ */
 function endOfPredecessor(state: ElectionState, vip: Vip, now: Instant): Instant {
   const last = state.lastClaimants.get(vip);
   const peer = last === undefined ? undefined : state.view.get(last);
   // Of what the agent before us answered we know nothing but that it has stopped.
   if (peer === undefined || state.wanted.get(vip)?.from === state.self.node) return now;
   const release = state.released.get(peer.identity)?.get(vip);
-  if (release !== undefined && isLastWord(release, peer, vip)) return release.at;
-  // Dead for longer than anybody remembers a request, or for as long as we have claimed.
-  return standing(state.verdicts, peer) === 'dead' ? NEVER : now;
+  return release !== undefined && isLastWord(release, peer, vip) ? release.at : now;
 }
 
 /**

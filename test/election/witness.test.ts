@@ -355,6 +355,20 @@ test('0017: the write that carries a release out leaves its RELEASE in force', (
   assert.equal(node.state.silentSince.get(VIP), releasedAt);
 });
 
+test('0017: nobody knows until when a dead owner has answered: it may have been asked for its VIP', () => {
+  const segment = threeNodes();
+  const { node } = segment;
+  segment.peers.get('n2')?.claim(1, [VIP], [VIP]);
+  segment.pass(50);
+  assert(node.state.claimedAt.has(VIP), 'n1 remembers requests, and n2 answers them');
+  segment.speaks.delete('n2');
+  segment.speaks.set('n3', { contactAge: 100, suspects: ['n2/b/1'] });
+  const { now } = node;
+  segment.pass(SILENCE + 200);
+  assert(owns(segment), 'not taken over');
+  assert((node.state.silentSince.get(VIP) ?? 0) > now, 'what n2 has answered is answered again');
+});
+
 test('4.5: a claim written after a RELEASE blocks again', () => {
   const segment = threeNodes();
   const peer = segment.peers.get('n2');
