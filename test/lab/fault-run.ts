@@ -1,5 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Facts, FaultCase, FaultResult, FaultTools, Length, Made, Scene } from './fault.ts';
+import {
+  type Facts,
+  type FaultCase,
+  type FaultResult,
+  type FaultTools,
+  type Length,
+  type Made,
+  type Scene,
+  watchOf,
+} from './fault.ts';
 import { answersFrom, type JudgeReport, startJudge } from './judge.ts';
 import { type Probe, startProbe } from './probe.ts';
 import type { RunningLab } from './running-lab.ts';
@@ -33,6 +42,7 @@ export async function runFault(
   options: FaultRunOptions = {},
 ): Promise<FaultResult> {
   const { tools = {}, service = 'web', others = [], length = 'short' } = options;
+  const watchMs = options.watchMs ?? watchOf(fault, length);
   const { lab } = running;
   const vips = [vip, ...others];
   for (const each of vips) await running.answered(each);
@@ -47,8 +57,7 @@ export async function runFault(
   await sleep(500 + Math.random() * 1000);
   const madeAt = judge.mark(`${fault.name} on ${owner.name}`);
   const made = await fault.make(scene);
-  const caseMs = length === 'long' ? (fault.longWatchMs ?? fault.watchMs) : fault.watchMs;
-  await sleep(options.watchMs ?? caseMs);
+  await sleep(watchMs);
   const endedAt = judge.mark(`${fault.name} ends`);
   await made.end?.();
   const { udp, stalls } = await stopped(probes);
@@ -64,6 +73,7 @@ export async function runFault(
     protection: running.protection,
     nodes: lab.nodes.length,
     length,
+    watchMs,
     at: new Date(report.from).toISOString(),
     owner: owner.name,
     successor,

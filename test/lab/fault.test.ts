@@ -12,6 +12,7 @@ const GOOD: FaultResult = {
   protection: 'with witness',
   nodes: 3,
   length: 'short',
+  watchMs: 4500,
   at: '2026-01-01T00:00:00.000Z',
   owner: 'n1',
   successor: 'n2',

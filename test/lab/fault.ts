@@ -120,6 +120,8 @@ export interface FaultResult {
   readonly protection: Protection;
   readonly nodes: number;
   readonly length: Length;
+  /** How long the fault was watched, ms. */
+  readonly watchMs: number;
   /** When the run began, in RFC 3339. */
   readonly at: string;
   readonly owner: string;
@@ -144,6 +146,11 @@ export interface FaultResult {
   readonly more: Readonly<Record<string, number>>;
   /** Who had the VIP when, and what the agents said of it, for people. */
   readonly timeline: readonly string[];
+}
+
+/** How long the case is watched if nobody says otherwise, ms. */
+export function watchOf({ watchMs, longWatchMs = watchMs }: FaultCase, length: Length): number {
+  return length === 'long' ? longWatchMs : watchMs;
 }
 
 /** Whether `scripts/test` makes the case. */

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { FaultCase, FaultResult, Length } from './fault.ts';
+import { type FaultCase, type FaultResult, type Length, watchOf } from './fault.ts';
 import { FAULT_LABS, type FaultLab, type RunningFaultLab, startFaultLab } from './fault-labs.ts';
 import type { Protection } from './running-lab.ts';
 
@@ -48,10 +48,11 @@ export async function runSeries(
 }
 
 /** Whether a result counts as a run of the case in this series. */
-function isOf(result: FaultResult, { name }: FaultCase, plan: SeriesPlan): boolean {
-  const { nodes, protection, length } = plan;
-  const same = result.nodes === nodes && result.protection === protection;
-  return result.case === name && same && result.length === length;
+function isOf(result: FaultResult, fault: FaultCase, plan: SeriesPlan): boolean {
+  const { nodes, protection, length, watchMs = watchOf(fault, length) } = plan;
+  const samePlace = result.nodes === nodes && result.protection === protection;
+  const sameLength = result.length === length && result.watchMs === watchMs;
+  return result.case === fault.name && samePlace && sameLength;
 }
 
 /** A run that fails leaves a lab that proves nothing: the next one gets another. */
