@@ -6,13 +6,13 @@ import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { machine } from '../test/bench/machine.ts';
+import { hardware } from '../test/bench/machine.ts';
 import { cataloguePage } from '../test/lab/catalogue-page.ts';
 import { type Acceptance, breaches, type FaultResult } from '../test/lab/fault.ts';
 import { FAULT_LABS } from '../test/lab/fault-labs.ts';
 import { FAULT_SERIES, type FaultSeries } from '../test/lab/fault-series.ts';
 import { told } from '../test/lab/fault-told.ts';
-import { faultRows, faultsPage, moreLines } from '../test/lab/faults-page.ts';
+import { faultRows, faultsPage, moreLines, placeOf } from '../test/lab/faults-page.ts';
 import type { Protection, RunningLab } from '../test/lab/running-lab.ts';
 import { runSeries, type SeriesPlan } from '../test/lab/series-run.ts';
 import { tableLines } from '../test/lab/tables.ts';
@@ -76,10 +76,9 @@ function report(results: readonly FaultResult[]): void {
     console.log([...tableLines(faultRows(of)), ...moreLines(of)].join('\n'));
   }
   console.log(`\n${lastLine(results)}`);
-  if (values.page) write('faults.md', faultsPage(results, machine()));
+  if (values.page) write('faults.md', faultsPage(results, hardware()));
   if (values.catalogue) {
-    const made = `${new Date().toISOString().slice(0, 10)}, ${machine()}`;
-    write('faults-catalogue.md', cataloguePage(results, made));
+    write('faults-catalogue.md', cataloguePage(results, placeOf(results, hardware())));
   }
 }
 

@@ -25,7 +25,7 @@ asked in turn. In every case requests that two MACs answered must be 0, and so m
 node that was stopped, lost the VIP and was woken. *Others* are VIPs that another node owned when the
 fault was made. A bound that is not given is not judged.
 
-The results are of ${made}: runs, the longest time without an answer (median, maximum), moves of
+The results are of ${made}. Each says: runs, the longest time without an answer (median, maximum), moves of
 the VIP (most in a run), doubled answers (sum), and in bold what was beyond its bound.
 
 ${table([

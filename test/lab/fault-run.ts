@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { load } from '../bench/machine.ts';
 import {
   type Facts,
   type FaultCase,
@@ -75,6 +76,7 @@ export async function runFault(
     length,
     watchMs,
     at: new Date(report.from).toISOString(),
+    load: load(),
     owner: owner.name,
     successor,
     ...figures(facts, made),

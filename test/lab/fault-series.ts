@@ -38,15 +38,19 @@ export const FAULT_SERIES: readonly FaultSeries[] = [
 ];
 
 function table(name: string, nodes: number, protection: Protection): FaultSeries {
-  const what = `what may befall an owner, and planned moves: ${nodes} nodes, ${protection}`;
+  const what = `what may befall an owner, and planned moves: ${places(nodes)}, ${protection}`;
   return { name, what, cases: TABLE, runs: RUNS, nodes, protection };
 }
 
 function outages(name: string, nodes: number): FaultSeries {
-  const what = `API server and etcd away for 60 s: ${nodes} nodes`;
+  const what = `API server and etcd away for 60 s: ${places(nodes)}`;
   return { ...quiet(name, what, OUTAGES, OUTAGE_RUNS), nodes };
 }
 
 function quiet(name: string, what: string, cases: readonly string[], runs: number): FaultSeries {
   return { name, what, cases, runs, nodes: 3, protection: 'with witness' };
+}
+
+function places(nodes: number): string {
+  return nodes === 1 ? '1 node' : `${nodes} nodes`;
 }

@@ -14,6 +14,7 @@ const GOOD: FaultResult = {
   length: 'short',
   watchMs: 4500,
   at: '2026-01-01T00:00:00.000Z',
+  load: 1,
   owner: 'n1',
   successor: 'n2',
   longestUnansweredMs: 400,
@@ -88,7 +89,7 @@ test('the page has a section for each lab, with the witness first, and counts wh
   assert.deepEqual(heads, ['## 3 nodes, with witness', '## 3 nodes, leases alone']);
   assert.match(page, /^\| kill \| 3 \| 2 \| 400 \| 400 \| 400 \| 2 \| 2 \| 0 \| 0 \| 1000 \|$/m);
   assert.match(page, /^writes: median 1\.00, most 1\.00 \(1 runs\)\.$/m);
-  assert.match(page, /^2026-01-01: a machine\./m);
+  assert.match(page, /^2026-01-01: a machine, load average 1\.0 \(at most 1\.0\)\./m);
 });
 
 test('every case that was to be made is in a lab', () => {

@@ -124,6 +124,8 @@ export interface FaultResult {
   readonly watchMs: number;
   /** When the run began, in RFC 3339. */
   readonly at: string;
+  /** The machine's load average at its end. */
+  readonly load: number;
   readonly owner: string;
   readonly successor: string | undefined;
   /** Longest time that a client's ARP requests went unanswered, ms. */

@@ -1,4 +1,4 @@
-import type { FaultResult } from './fault.ts';
+import { type FaultResult, watchOf } from './fault.ts';
 import { FAULT_LABS } from './fault-labs.ts';
 import { spreadOf } from './tables.ts';
 
@@ -7,19 +7,31 @@ const CASES = FAULT_LABS.flatMap(({ cases }) => cases);
 /** A table of results, a row for each case; the first row is its head. */
 export function faultRows(results: readonly FaultResult[]): string[][] {
   const head = ['case', 'no.', 'runs', 'min ms', 'median ms', 'max ms'];
-  const made = CASES.filter(({ name }) => results.some((result) => result.case === name));
+  const groups = CASES.flatMap(({ name }) => [
+    ...Map.groupBy(
+      results.filter((result) => result.case === name),
+      titleOf,
+    ),
+  ]);
   return [
     [...head, 'moves', 'doubled', 'stale', 'UDP lost', 'UDP sent'],
-    ...made.map(({ name }) => rowOf(results.filter((result) => result.case === name))),
+    ...groups.map(([title, of]) => rowOf(title, of)),
   ];
 }
 
-function rowOf(of: readonly FaultResult[]): string[] {
+/** Name of the case, with its length where that is neither of the case's own. */
+function titleOf({ case: name, watchMs }: FaultResult): string {
+  const fault = CASES.find((each) => each.name === name);
+  const usual = fault === undefined ? [] : [watchOf(fault, 'long'), watchOf(fault, 'short')];
+  return usual.includes(watchMs) ? name : `${name} (${watchMs / 1000} s)`;
+}
+
+function rowOf(title: string, of: readonly FaultResult[]): string[] {
   const { min, median, max } = spreadOf(of.map((result) => result.longestUnansweredMs));
   const sum = (pick: (result: FaultResult) => number) =>
     String(of.reduce((total, result) => total + pick(result), 0));
   return [
-    of[0]?.case ?? '',
+    title,
     String(of[0]?.number || '–'),
     String(of.length),
     ...[min, median, max].map((value) => value.toFixed(0)),
@@ -31,15 +43,21 @@ function rowOf(of: readonly FaultResult[]): string[] {
   ];
 }
 
+/** When and where results were made, in one line. */
+export function placeOf(results: readonly FaultResult[], hardware: string): string {
+  const days = [...new Set(results.map(({ at }) => at.slice(0, 10)))].sort();
+  const { median, max } = spreadOf(results.map(({ load }) => load));
+  return `${days.join(', ')}: ${hardware}, load average ${median.toFixed(1)} (at most ${max.toFixed(1)})`;
+}
+
 /** The text of docs/faults.md: what was measured, by which command, on what. */
-export function faultsPage(results: readonly FaultResult[], machine: string): string {
+export function faultsPage(results: readonly FaultResult[], hardware: string): string {
   const groups = Map.groupBy(results, ({ nodes, protection }) => `${nodes} ${protection}`);
   const sections = [...groups.values()].sort((a, b) => orderOf(a) - orderOf(b)).map(section);
   const names = new Set(results.map((result) => result.case));
-  const days = [...new Set(results.map(({ at }) => at.slice(0, 10)))].sort();
   return `# Faults
 
-${days.join(', ')}: ${machine}. Profile \`standard\`.
+${placeOf(results, hardware)}. Profile \`standard\`.
 
 Each run makes the fault on the node that owns the VIP. A client asks for the VIP by ARP every 10 ms and
 sends a UDP datagram through it every 10 ms; the judge reads every frame at every port of the switch.
@@ -56,7 +74,8 @@ ${CASES.filter(({ name }) => names.has(name))
 In *crash* and *link-down* the node stops forwarding too, and so does the backend behind it, which the
 EndpointSlice goes on listing: datagrams are lost until the client has heard of the next owner, and for
 the rest of the watch if that one picks the dead backend. In all others the old owner goes on
-forwarding for clients that know its MAC.
+forwarding for clients that know its MAC. With one node nobody takes over: where it is the node or its agent
+that ends, the time is that of the watch.
 
 This page is the output of \`npm run faults -- --read FILE... --page\`. All cases, each with its bounds, are
 in [faults-catalogue.md](faults-catalogue.md).
