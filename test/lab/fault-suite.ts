@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { breaches, type FaultCase, generous, isTested, unsafe } from './fault.ts';
+import { breaches, type FaultCase, type FaultResult, generous, isTested, unsafe } from './fault.ts';
 import { type FaultLab, type RunningFaultLab, startFaultLab } from './fault-labs.ts';
 import { told } from './fault-told.ts';
 import { labRefusal } from './refusal.ts';
@@ -18,8 +18,7 @@ export function testFaults(faultLab: FaultLab, protection: Protection): void {
   const cases = faultLab.cases.filter(isTested);
   const title = `faults, ${faultLab.name}: three nodes, standard profile, ${protection}`;
   test(title, { skip: labRefusal() ?? false }, async (t) => {
-    const options = { protection, agentFlags: ['--log-level', 'debug'] };
-    await using lab = await startFaultLab({ ...faultLab, cases }, options);
+    await using lab = new SharedLab({ ...faultLab, cases }, protection);
     for (const fault of cases) {
       await t.test(`${fault.number} ${fault.name}: ${fault.what}`, async (s) => {
         await testFault(lab, fault, (line) => s.diagnostic(line));
@@ -28,14 +27,46 @@ export function testFaults(faultLab: FaultLab, protection: Protection): void {
   });
 }
 
+/** One lab for all cases; after a case that could not be carried through, another. */
+class SharedLab implements AsyncDisposable {
+  readonly #faultLab: FaultLab;
+  readonly #protection: Protection;
+  #running: RunningFaultLab | undefined;
+
+  constructor(faultLab: FaultLab, protection: Protection) {
+    this.#faultLab = faultLab;
+    this.#protection = protection;
+  }
+
+  async run(fault: FaultCase): Promise<FaultResult> {
+    const agentFlags = ['--log-level', 'debug'];
+    this.#running ??= await startFaultLab(this.#faultLab, {
+      protection: this.#protection,
+      agentFlags,
+    });
+    try {
+      return await this.#running.run(fault, { length: 'short' });
+    } catch (error) {
+      await this[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const running = this.#running;
+    this.#running = undefined;
+    await running?.[Symbol.asyncDispose]();
+  }
+}
+
 async function testFault(
-  lab: RunningFaultLab,
+  lab: SharedLab,
   fault: FaultCase,
   say: (line: string) => void,
 ): Promise<void> {
   const stories: string[] = [];
   while (stories.length < ATTEMPTS) {
-    const result = await lab.run(fault, { length: 'short' });
+    const result = await lab.run(fault);
     say(told(result));
     const found = breaches(result, generous(fault.accept[result.protection]));
     if (found.length === 0) return;

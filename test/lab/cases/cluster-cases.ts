@@ -10,7 +10,8 @@ import { handedOver, OTHERS_MS, unnoticed } from './bounds.ts';
 /** A deleted Service is answered for no longer than this. */
 const WITHDRAWN_MS = { short: 2000, long: 1000 };
 const WITHDRAWN_WITH_POOL =
-  'a VIP that no pool or no advertisement covers any more is withdrawn at once';
+  'a VIP that no pool or no advertisement covers any more is withdrawn at once: VIPStatus, which is ' +
+  'to record what was given, does not exist yet';
 const FLAPS = 50;
 const FLAP_MS = 100;
 
