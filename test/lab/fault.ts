@@ -171,9 +171,12 @@ export function generous(bounds: Acceptance): Acceptance {
   };
 }
 
-/** Without a takeover nobody has to notice anything, and no process has to start. */
+/**
+ * Without a takeover nobody has to notice anything, and no process has to start. Whether a VIP moved that
+ * was not to is told by the moves, not by the time.
+ */
 function moreTime(ms: number): number {
-  return Math.max(3 * ms, ms <= UNTOUCHED_MS ? 500 : 3000);
+  return Math.max(3 * ms, ms <= UNTOUCHED_MS ? 1500 : 3000);
 }
 
 /** The breaches that no machine is slow or busy enough to excuse. */
