@@ -4,10 +4,13 @@ import { FAULT_LABS } from './fault-labs.ts';
 import type { Protection } from './running-lab.ts';
 import { spreadOf } from './tables.ts';
 
+/** The bounds are for so many nodes. */
+const NODES = 3;
 const PROTECTIONS: readonly Protection[] = ['with witness', 'leases alone'];
 
 /** The text of docs/faults-catalogue.md: every case, its bounds, and what came of it. */
-export function cataloguePage(results: readonly FaultResult[], made: string): string {
+export function cataloguePage(all: readonly FaultResult[], made: string): string {
+  const results = all.filter(({ nodes }) => nodes === NODES);
   const cases = FAULT_LABS.flatMap((lab) => lab.cases.map((fault) => ({ lab: lab.name, fault })));
   const numbered = cases.filter(({ fault }) => fault.number > 0);
   const rows = numbered.sort((a, b) => a.fault.number - b.fault.number);

@@ -162,7 +162,9 @@ async function kubectl(
   };
 }
 
-function hasLeft({ scene: { vip, owner }, report }: Facts): string[] {
+function hasLeft({ scene: { lab, vip, owner }, report }: Facts): string[] {
+  // Where there is nowhere to go it stays.
+  if (lab.nodes.length === 1) return [];
   const last = report.vips.get(vip)?.owners.at(-1)?.host;
   return last === owner.name ? [`${vip} is still at ${owner.name}`] : [];
 }
