@@ -8,7 +8,7 @@ import { basename, dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { hardware } from '../test/bench/machine.ts';
 import { cataloguePage } from '../test/lab/catalogue-page.ts';
-import { type Acceptance, breaches, type FaultResult } from '../test/lab/fault.ts';
+import { type Acceptance, breaches, type FaultResult, titleOf } from '../test/lab/fault.ts';
 import { FAULT_LABS } from '../test/lab/fault-labs.ts';
 import { FAULT_SERIES, type FaultSeries } from '../test/lab/fault-series.ts';
 import { told } from '../test/lab/fault-told.ts';
@@ -105,7 +105,7 @@ async function make(): Promise<readonly FaultResult[]> {
   const results = values.resume === undefined && values.series === undefined ? [] : read(file());
   if (results.length > 0) console.log(`${results.length} runs are made already, in ${file()}`);
   const missed = await runSeries(plan, results, {
-    onCase: ({ number, name, what }) => console.log(`${number} ${name}: ${what}`),
+    onCase: (fault) => console.log(titleOf(fault)),
     onResult(result, { index, lab }) {
       results.push(result);
       if (values.resume !== undefined || values.series !== undefined) keep(results);

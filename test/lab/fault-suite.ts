@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { breaches, type FaultCase, type FaultResult, generous, isTested, unsafe } from './fault.ts';
+import {
+  breaches,
+  type FaultCase,
+  type FaultResult,
+  generous,
+  isTested,
+  titleOf,
+  unsafe,
+} from './fault.ts';
 import { type FaultLab, type RunningFaultLab, startFaultLab } from './fault-labs.ts';
 import { told } from './fault-told.ts';
 import { labRefusal } from './refusal.ts';
@@ -20,7 +28,7 @@ export function testFaults(faultLab: FaultLab, protection: Protection): void {
   test(title, { skip: labRefusal() ?? false }, async (t) => {
     await using lab = new SharedLab({ ...faultLab, cases }, protection);
     for (const fault of cases) {
-      await t.test(`${fault.number} ${fault.name}: ${fault.what}`, async (s) => {
+      await t.test(titleOf(fault), async (s) => {
         await testFault(lab, fault, (line) => s.diagnostic(line));
       });
     }

@@ -150,6 +150,11 @@ export interface FaultResult {
   readonly timeline: readonly string[];
 }
 
+/** A line for people: number in the catalogue, name, and what is done. */
+export function titleOf({ number, name, what }: FaultCase): string {
+  return `${number === 0 ? '' : `${number} `}${name}: ${what}`;
+}
+
 /** How long the case is watched if nobody says otherwise, ms. */
 export function watchOf({ watchMs, longWatchMs = watchMs }: FaultCase, length: Length): number {
   return length === 'long' ? longWatchMs : watchMs;

@@ -10,7 +10,7 @@ export function faultRows(results: readonly FaultResult[]): string[][] {
   const groups = CASES.flatMap(({ name }) => [
     ...Map.groupBy(
       results.filter((result) => result.case === name),
-      titleOf,
+      labelOf,
     ),
   ]);
   return [
@@ -20,7 +20,7 @@ export function faultRows(results: readonly FaultResult[]): string[][] {
 }
 
 /** Name of the case, with its length where that is neither of the case's own. */
-function titleOf({ case: name, watchMs }: FaultResult): string {
+function labelOf({ case: name, watchMs }: FaultResult): string {
   const fault = CASES.find((each) => each.name === name);
   const usual = fault === undefined ? [] : [watchOf(fault, 'long'), watchOf(fault, 'short')];
   return usual.includes(watchMs) ? name : `${name} (${watchMs / 1000} s)`;
