@@ -1,4 +1,4 @@
-import type { Instant } from '../instant.ts';
+import { FOREVER, type Instant } from '../instant.ts';
 import type { NodeName, Vip } from '../model.ts';
 import { addMove } from './failback.ts';
 import { undecided } from './register.ts';
@@ -43,7 +43,7 @@ export function activated(state: ElectionState, now: Instant): ElectionState {
     if (state.probes.conflicts.has(vip)) continue;
     active.set(vip, state.barrierRevision);
     takenAt.set(vip, now);
-    silentSince.set(vip, endOfPredecessor(state, vip, now));
+    silentSince.set(vip, endOfPredecessor(state, vip));
     if (claim.from !== undefined && claim.from !== state.self.node) addMove(moveTimes, vip, now);
     moves.push({ vip, from: claim.from, to: state.self.node, reason: claim.reason });
   }
@@ -52,16 +52,17 @@ export function activated(state: ElectionState, now: Instant): ElectionState {
 }
 
 /**
- * Since when nobody has answered for the VIP, as its last owner has said on the segment; else now. A dead
- * one may have answered until it died, after we had claimed: it was to move, and died meanwhile.
+ * Since when nobody has answered for the VIP, as its last owner has said on the segment; FOREVER if it has not. A dead
+ * one may have answered until it died, after we had claimed: it was to move, and died meanwhile. And what
+ * the Leases show may be ahead of the frames that a busy wire has not read yet.
  */
-function endOfPredecessor(state: ElectionState, vip: Vip, now: Instant): Instant {
+function endOfPredecessor(state: ElectionState, vip: Vip): Instant {
   const last = state.lastClaimants.get(vip);
   const peer = last === undefined ? undefined : state.view.get(last);
   // Of what the agent before us answered we know nothing but that it has stopped.
-  if (peer === undefined || state.wanted.get(vip)?.from === state.self.node) return now;
+  if (peer === undefined || state.wanted.get(vip)?.from === state.self.node) return FOREVER;
   const release = state.released.get(peer.identity)?.get(vip);
-  return release !== undefined && isLastWord(release, peer, vip) ? release.at : now;
+  return release !== undefined && isLastWord(release, peer, vip) ? release.at : FOREVER;
 }
 
 /**

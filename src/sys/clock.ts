@@ -18,6 +18,12 @@ export interface Clock {
   wallTime(): string;
 }
 
+/** Calls back once all that this process had not read yet when it was called has been handed to it. */
+export function afterInput(callback: () => void): void {
+  // One turn of the loop may have looked at some of its sources already: a whole one follows.
+  setImmediate(() => setImmediate(callback));
+}
+
 /** The clocks that boot time is made of, in milliseconds. */
 export interface ClockSources {
   /** CLOCK_MONOTONIC, from any origin: stands still while the host is suspended. */

@@ -1,7 +1,7 @@
 import { gratuitous } from '../arp/gratuitous.ts';
 import { SENDER_MAC_OFFSET, senderIpOf, targetIpOf } from '../arp/packet.ts';
 import { respond } from '../arp/respond.ts';
-import { add } from '../instant.ts';
+import { add, FOREVER } from '../instant.ts';
 import type { Vip } from '../model.ts';
 import { parseIpv4 } from '../net/ipv4.ts';
 import { formatMac } from '../net/mac.ts';
@@ -18,11 +18,13 @@ const TICK_MS = 50;
 /** What the answers of a wire need of the wire. */
 export interface AnswersDeps {
   readonly clock: Clock;
-  readonly files: LinkFiles;
+  readonly files: Pick<LinkFiles, 'mac'>;
   readonly count: (key: string) => void;
   /** Sends a frame if the gate lets it pass, and counts it under the key. */
   readonly send: (frame: Uint8Array, key: string) => void;
   readonly isShut: () => boolean;
+  /** Calls back once all frames that had come in when it was called have been handed to `answer`. */
+  readonly afterInput: (callback: () => void) => void;
 }
 
 /** What a wire answers and announces by ARP. */
@@ -37,11 +39,14 @@ export interface Answers {
   close(): void;
 }
 
-export function openAnswers({ clock, files, count, send, isShut }: AnswersDeps): Answers {
+export function openAnswers(deps: AnswersDeps): Answers {
+  const { clock, files, count, send, isShut } = deps;
   const announcer = idleAnnouncer(clock.now());
   const remembered = nothingRemembered();
   let mac = files.mac();
   let table: ReadonlyMap<number, string> = new Map();
+  /** Just taken, and nobody knows since when: a request that waits to be read may be answered already. */
+  let unsettled: ReadonlySet<number> = new Set();
 
   const answer = (frame: Uint8Array) => {
     if (mac === undefined) return;
@@ -49,6 +54,10 @@ export function openAnswers({ clock, files, count, send, isShut }: AnswersDeps):
     if (typeof reply === 'string') {
       count(`dropped_${reply}`);
       if (reply === 'not_owned' && remembered.waiting.size > 0) keep(frame);
+      return;
+    }
+    if (unsettled.has(targetIpOf(frame))) {
+      count('dropped_unsettled');
       return;
     }
     send(reply, 'arp_answered');
@@ -73,12 +82,22 @@ export function openAnswers({ clock, files, count, send, isShut }: AnswersDeps):
     if (announcer.wakeAt <= add(clock.now(), TICK_MS)) alarm.setFor(announcer.wakeAt);
   };
   const alarm = openAlarm(clock, pump);
+  const settle = (ips: ReadonlySet<number>) => {
+    const all = unsettled.union(ips);
+    unsettled = all;
+    deps.afterInput(() => {
+      if (unsettled === all) unsettled = new Set();
+    });
+  };
   const setTable = ({ vips, waiting }: Table) => {
+    const before = table;
     table = new Map(vips.flatMap(({ vip, epoch }) => ipv4Of(vip).map((ip) => [ip, epoch])));
     setVips(announcer, table, clock.now());
     const since = new Map(
       vips.flatMap((entry) => ipv4Of(entry.vip).map((ip) => [ip, entry.since])),
     );
+    const taken = [...since].filter(([ip, at]) => at === FOREVER && !before.has(ip));
+    if (taken.length > 0) settle(new Set(taken.map(([ip]) => ip)));
     for (const request of recall(remembered, since, clock.now())) {
       count('requests_remembered');
       answer(request);

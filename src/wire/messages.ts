@@ -30,7 +30,10 @@ export interface TableEntry {
   readonly vip: Vip;
   /** Resource version of the barrier that activated the ownership, in decimal. A change of it is a new takeover. */
   readonly epoch: string;
-  /** Requests that were remembered since then are to be answered too: nobody else has answered them. */
+  /**
+   * Requests that were remembered since then are to be answered too: nobody else has answered them. FOREVER:
+   * nobody knows since when, and what has come in and is not read yet is not to be answered either.
+   */
   readonly since: Instant;
 }
 

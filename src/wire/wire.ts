@@ -2,7 +2,7 @@ import type { Instant } from '../instant.ts';
 import type { LinkHearing, LinkName, Neighbour } from '../model.ts';
 import { etherTypeOf, SOURCE_OFFSET } from '../net/ethernet.ts';
 import { macIsAt } from '../net/mac.ts';
-import { type Clock, systemClock } from '../sys/clock.ts';
+import { afterInput, type Clock, systemClock } from '../sys/clock.ts';
 import { FrameSocket } from '../sys/frame-socket.ts';
 import { LinkFiles } from '../sys/link-files.ts';
 import { addressesOn, gatewaysOn } from '../sys/neighbourhood.ts';
@@ -60,6 +60,7 @@ function openWire(link: LinkName, clock: Clock, fail: (reason: string) => void) 
       count(shut === undefined ? (socket.send(frame) ? key : 'send_failed') : `withheld_${shut}`);
     },
     isShut: () => shutReason(gate, clock.now()) !== undefined,
+    afterInput,
   });
   const witness = openWitnessPort({
     clock,
