@@ -18,6 +18,8 @@ const SETTLE_MS = 300;
 /** A wire that has not taken its empty table by then is ended. */
 const STOP_MS = 300;
 const LOOK_MS = 2;
+/** By then the heir answers. */
+const LINGER_MS = 300;
 
 interface Ready {
   readonly stores: AgentStores;
@@ -71,6 +73,8 @@ export async function handOver(
   const { heartbeat, claims } = election.state();
   await lock.handOver(laterOf(heartbeat.base ?? 0n, claims.base ?? 0n));
   log.info({}, 'handed over to the agent that waits on this node');
+  // The end of our processes takes the processor from the heir, which nobody waits for but now.
+  await clock.sleep(LINGER_MS);
 }
 
 /** Waits until the watch shows what the agent before us wrote last: what is built on less is refused. */
