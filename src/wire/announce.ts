@@ -1,5 +1,5 @@
 import type { GratuitousForm } from '../arp/gratuitous.ts';
-import { add, FOREVER, type Instant } from '../instant.ts';
+import { add, FOREVER, type Instant, NEVER } from '../instant.ts';
 
 /**
  * When the forms are sent, counted from the takeover: dense at first, since the first frames may be
@@ -13,6 +13,8 @@ const REFRESH_JITTER = 0.2;
 const FRAMES_PER_MS = 2;
 /** How much unused pace may be saved up: what one late timer may make up for. */
 const MAX_ALLOWANCE = 40;
+/** Peers that come back one after the other: a burst lasts longer. */
+const OCCASION_MS = 2000;
 
 /** A gratuitous frame that is due. */
 export interface Announcement {
@@ -30,6 +32,7 @@ export interface Announcer {
   countedAt: Instant;
   /** No frame is due before it. */
   wakeAt: Instant;
+  startedOverAt: Instant;
 }
 
 interface Progress {
@@ -44,7 +47,13 @@ interface Progress {
 
 /** An announcer without VIPs. */
 export function idleAnnouncer(now: Instant): Announcer {
-  return { vips: new Map(), allowance: MAX_ALLOWANCE, countedAt: now, wakeAt: FOREVER };
+  return {
+    vips: new Map(),
+    allowance: MAX_ALLOWANCE,
+    countedAt: now,
+    wakeAt: FOREVER,
+    startedOverAt: NEVER,
+  };
 }
 
 /**
@@ -73,6 +82,13 @@ export function announceAgain(announcer: Announcer, now: Instant): void {
     progress.dueAt = now;
     announcer.wakeAt = now;
   }
+}
+
+/** Like `announceAgain`, for an occasion that may come in pieces: once in 2 s at most. */
+export function startOver(announcer: Announcer, now: Instant): void {
+  if (now < add(announcer.startedOverAt, OCCASION_MS)) return;
+  announcer.startedOverAt = now;
+  announceAgain(announcer, now);
 }
 
 /**

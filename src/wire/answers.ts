@@ -8,7 +8,7 @@ import { formatMac } from '../net/mac.ts';
 import type { Clock } from '../sys/clock.ts';
 import type { LinkFiles } from '../sys/link-files.ts';
 import { openAlarm } from './alarm.ts';
-import { announceAgain, idleAnnouncer, setVips, takeDue } from './announce.ts';
+import { announceAgain, idleAnnouncer, setVips, startOver, takeDue } from './announce.ts';
 import type { Table } from './messages.ts';
 import { awaitVips, nothingRemembered, recall, remember } from './remembered.ts';
 
@@ -34,6 +34,8 @@ export interface Answers {
   /** Reads the MAC afresh and sends the announcements that are due; to be called on every tick. */
   pump(): void;
   setTable(table: Table): void;
+  /** Whoever was cut off until now may have heard of another owner: announces all with the next tick. */
+  announceAfterGap(): void;
   /** The MAC of the link as it was read last; undefined once the link is gone. */
   mac(): Uint8Array | undefined;
   close(): void;
@@ -104,7 +106,8 @@ export function openAnswers(deps: AnswersDeps): Answers {
     }
     awaitVips(remembered, new Set(waiting.flatMap(ipv4Of)));
   };
-  return { answer, pump, setTable, mac: () => mac, close: alarm.close };
+  const announceAfterGap = () => startOver(announcer, clock.now());
+  return { answer, pump, setTable, announceAfterGap, mac: () => mac, close: alarm.close };
 }
 
 /** The address as `net/ipv4` numbers it; none if it is of the other family. */

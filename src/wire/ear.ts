@@ -49,11 +49,13 @@ export interface EarOptions {
   readonly contactMs: number;
 }
 
+/** What the agent is to be told at once: `back` is a peer that had fallen silent. */
+type News = 'none' | 'changed' | 'back';
+
 /** What came of a message. */
 export type Heard =
   | { readonly kind: 'dropped'; readonly reason: 'own' | 'replayed' }
-  /** `urgent`: the agent is to be told at once. */
-  | { readonly kind: 'beat'; readonly node: NodeName; readonly urgent: boolean }
+  | { readonly kind: 'beat'; readonly node: NodeName; readonly news: News }
   | { readonly kind: 'told'; readonly utterance: Utterance }
   | { readonly kind: 'nothing' };
 
@@ -102,7 +104,7 @@ export function listen(ear: Ear, message: WitnessMessage, now: Instant): Heard {
   stream.proven ||= stream.beats > 1 && answersUs(ear, message);
   if (!stream.proven || !counts) return NOTHING;
   ear.beats += 1;
-  return { kind: 'beat', node: sender.node, urgent: hearBeat(ear, peer, message, now) };
+  return { kind: 'beat', node: sender.node, news: hearBeat(ear, peer, message, now) };
 }
 
 /** Of this machine since it was started; another machine under our name is somebody else. */
@@ -217,7 +219,7 @@ function hearSaid(ear: Ear, { sender, said, utterance }: Said, stream: Stream): 
   return { kind: 'told', utterance };
 }
 
-function hearBeat(ear: Ear, peer: Peer, beat: Beat, now: Instant): boolean {
+function hearBeat(ear: Ear, peer: Peer, beat: Beat, now: Instant): News {
   const before = peer.hearing;
   const { contactAgeMs, leaving, fences, suspects, takeovers } = beat;
   const echoed = beat.echoes.map(({ node }) => node);
@@ -235,7 +237,8 @@ function hearBeat(ear: Ear, peer: Peer, beat: Beat, now: Instant): boolean {
   const wasSilent = peer.silent;
   peer.hearing = hearing;
   peer.silent = false;
-  return before === undefined || wasSilent || differs(before, hearing, ear.contactMs);
+  if (wasSilent) return 'back';
+  return before === undefined || differs(before, hearing, ear.contactMs) ? 'changed' : 'none';
 }
 
 function differs(a: Hearing, b: Hearing, contactMs: number): boolean {

@@ -69,6 +69,7 @@ function openWire(link: LinkName, clock: Clock, fail: (reason: string) => void) 
     send: (frame) => socket.send(frame),
     questions: (neighbours) => questionsOn(link, neighbours, answers.mac()),
     report: say,
+    onBack: answers.announceAfterGap,
     count,
   });
   const probes = openProbePort({

@@ -33,6 +33,8 @@ export interface WitnessPortDeps {
   /** The frames that ask for the hosts of these peers and for the gateway. */
   questions(neighbours: readonly Neighbour[]): readonly Uint8Array[];
   report(message: FromWire): void;
+  /** A peer is heard again that had fallen silent. */
+  onBack(): void;
   count(key: string): void;
 }
 
@@ -104,6 +106,7 @@ export function openWitnessPort(deps: WitnessPortDeps): WitnessPort {
       const { dropped } = reception;
       count(dropped === undefined ? 'witness_heard' : `witness_dropped_${dropped}`);
       perform(reception);
+      if (reception.isBack) deps.onBack();
     },
     noteForeign(at) {
       if (running === undefined) return;

@@ -60,6 +60,8 @@ export interface Waking extends Outcome {
 /** What came of a message; `dropped` names why it was not believed. */
 export interface Reception extends Outcome {
   readonly dropped: 'own' | 'replayed' | undefined;
+  /** Its sender had fallen silent: the segment may have been in two parts. */
+  readonly isBack: boolean;
 }
 
 const NO_OUTCOME: Outcome = { say: [], report: [] };
@@ -103,7 +105,7 @@ export function told(witness: Witness, utterance: Utterance, now: Instant): Outc
 /** An authentic message has come. */
 export function heard(witness: Witness, message: WitnessMessage, now: Instant): Reception {
   const result = listen(witness.ear, message, now);
-  if (result.kind === 'dropped') return { ...NO_OUTCOME, dropped: result.reason };
+  if (result.kind === 'dropped') return { ...NO_OUTCOME, dropped: result.reason, isBack: false };
   const report: FromWire[] = [];
   if (message.kind === 'beat') report.push(...heedFences(witness, message, now));
   if (result.kind === 'told') {
@@ -111,9 +113,10 @@ export function heard(witness: Witness, message: WitnessMessage, now: Instant): 
   }
   if (result.kind === 'beat') {
     if (message.kind === 'beat') settleByEcho(witness, result.node, message);
-    if (result.urgent) report.push({ kind: 'heard', hearing: hearingOf(witness.ear) });
+    if (result.news !== 'none') report.push({ kind: 'heard', hearing: hearingOf(witness.ear) });
   }
-  return { say: [], report, dropped: undefined };
+  const isBack = result.kind === 'beat' && result.news === 'back';
+  return { say: [], report, dropped: undefined, isBack };
 }
 
 /**

@@ -8,7 +8,7 @@ import { series } from '../support/sim-series.ts';
 import { EVERY_FAULT } from '../support/sim-story.ts';
 
 /** `SEEDS=300 SEED=1` runs the seeded test with the seeds 1 to 300. */
-const SEEDS = Number(process.env['SEEDS'] ?? 800);
+const SEEDS = Number(process.env['SEEDS'] ?? 3000);
 const FIRST = Number(process.env['SEED'] ?? 1);
 const standard = checkedTiming('standard');
 const cluster = (seed: number) => simCluster(seed, EVERY_FAULT);

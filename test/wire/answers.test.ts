@@ -50,6 +50,7 @@ function hand() {
     at: (ms: number) => {
       now = instant(ms);
     },
+    announced: () => sent.filter((key) => key.startsWith('garp_')).length,
     answered: () => sent.filter((key) => key === 'arp_answered').length,
     readAll: () => {
       for (const callback of waiting.splice(0)) callback();
@@ -83,5 +84,24 @@ test('0017: where nobody knows since when, what is read before or right after is
   table(owned, []);
   answers.answer(request());
   assert.equal(answered(), 2, 'the same table again takes nothing');
+  answers.close();
+});
+
+test('a peer that is heard again has clients beside it that may know an older owner: all is announced', () => {
+  const { answers, table, at, announced } = hand();
+  table([{ vip: VIP, epoch: '1', since: FOREVER }], []);
+  answers.pump();
+  const first = announced();
+  assert.ok(first > 0);
+  at(30_000);
+  answers.pump();
+  const before = announced();
+  answers.announceAfterGap();
+  answers.pump();
+  assert.equal(announced(), before + first);
+  at(30_050);
+  answers.announceAfterGap();
+  answers.pump();
+  assert.equal(announced(), before + first, 'peers that come back one after the other');
   answers.close();
 });

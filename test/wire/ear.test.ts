@@ -36,7 +36,7 @@ test('a peer counts as heard from its second beat that echoes something of today
   assert.deepEqual(listen(ear, beat(300, 0), at(300)), {
     kind: 'beat',
     node: 'peer',
-    urgent: true,
+    news: 'changed',
   });
   assert.equal(heardOf(ear)?.heardAt, at(300));
 });
@@ -116,7 +116,7 @@ test('a silence is due 325 ms after the last beat, and told once', () => {
   assert.equal(heardOf(ear)?.heardAt, at(100), 'it stays known');
   assert.equal(hearingOf(ear).asOf, at(460));
   const again = listen(ear, beat(500, 470), at(500));
-  assert.ok(again.kind === 'beat' && again.urgent, 'that it is back is urgent');
+  assert.ok(again.kind === 'beat' && again.news === 'back', 'that it is back is urgent');
   assert.equal(nextSilence(ear), at(825));
 });
 
@@ -135,9 +135,9 @@ for (const { name, change, urgent } of CHANGES) {
   test(`${name} is ${urgent ? '' : 'not '}urgent`, () => {
     const ear = hearingEar();
     const heard = listen(ear, beat(200, 150, change), at(200));
-    assert.deepEqual(heard, { kind: 'beat', node: 'peer', urgent });
+    assert.deepEqual(heard, { kind: 'beat', node: 'peer', news: urgent ? 'changed' : 'none' });
     const next = listen(ear, beat(300, 250, change), at(300));
-    assert.ok(next.kind === 'beat' && !next.urgent, 'once');
+    assert.ok(next.kind === 'beat' && next.news === 'none', 'once');
   });
 }
 

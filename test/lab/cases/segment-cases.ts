@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { installNamespace } from '../agents.ts';
 import { cpuSecondsOf } from '../cpu-time.ts';
 import type { Facts, FaultCase, Made, Scene } from '../fault.ts';
+import { run } from '../run.ts';
 import { SegmentFaults } from '../segment-faults.ts';
 import { startSpoofer, untrueFrames } from '../spoof.ts';
 import { OTHERS_MS, takenOver, unnoticed } from './bounds.ts';
@@ -127,24 +128,38 @@ export const SEGMENT_CASES: readonly FaultCase[] = [
   },
 ];
 
-async function split({ lab, owner, length }: Scene): Promise<Made> {
+async function split({ lab, vip, owner, length }: Scene): Promise<Made> {
   const segment = new SegmentFaults(lab);
   const rest = [...lab.nodes.filter(({ name }) => name !== owner.name), lab.client('c2')];
   await segment.split(rest);
   let healedAt = Number.POSITIVE_INFINITY;
+  let cached: string | undefined;
   return {
     async end() {
       await segment.join(rest);
       healedAt = Date.now();
-      await sleep(3000);
+      await sleep(1000);
+      cached = await cachedMac(lab.client('c1'), vip);
+      await sleep(2000);
     },
     check: ({ report, scene: { vip }, successor }: Facts) => {
       const wrong = (report.vips.get(vip)?.assertions ?? []).filter(
         ({ at, host }) => at > healedAt + WRONG_MAC_MS[length] && host !== successor,
       );
-      return wrong.length === 0 ? [] : [`${wrong.length} frames of another node after the heal`];
+      const complaints = wrong.length === 0 ? [] : [`${wrong.length} frames of another node`];
+      // It has heard nothing of the move: the other half has announced it while the segment was cut.
+      const mac = lab.nodes.find(({ name }) => name === successor)?.mac;
+      return cached === mac
+        ? complaints
+        : [...complaints, `c1 believes that ${cached} has the VIP`];
     },
   };
+}
+
+/** What the kernel of a host believes: the MAC in its neighbour table. */
+async function cachedMac({ netns }: { readonly netns: string }, ip: string) {
+  const found = JSON.parse(await run('ip', ['-j', 'neigh', 'show', ip], { netns }));
+  return (found as { readonly lladdr?: string }[])[0]?.lladdr;
 }
 
 async function witnessDropped(scene: Scene): Promise<Made> {
