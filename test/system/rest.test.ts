@@ -113,6 +113,7 @@ async function everythingWell({ lab }: RunningLab): Promise<void> {
     assert.deepEqual(words, [
       ['WitnessHealthy', 'True', 'PeersHeard'],
       ['Speaker', 'True', 'Member'],
+      ['SegmentClear', 'True', 'NobodyElse'],
     ]);
   }
 }
