@@ -1,6 +1,7 @@
 import { FOREVER, type Instant } from '../instant.ts';
 import type { NodeName, Vip } from '../model.ts';
 import { addMove } from './failback.ts';
+import { isBarred } from './probing.ts';
 import { undecided } from './register.ts';
 import { committedContent, type ElectionState, type Move, type Release } from './state.ts';
 import { standing } from './verdict.ts';
@@ -40,7 +41,7 @@ export function activated(state: ElectionState, now: Instant): ElectionState {
     const claim = state.wanted.get(vip);
     if (claim === undefined || active.has(vip) || write > state.barrier) continue;
     if (blockers(state, vip).length > 0) continue;
-    if (state.probes.conflicts.has(vip)) continue;
+    if (isBarred(state.probes, vip)) continue;
     active.set(vip, state.barrierRevision);
     takenAt.set(vip, now);
     silentSince.set(vip, endOfPredecessor(state, vip));

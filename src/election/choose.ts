@@ -5,6 +5,7 @@ import { failback } from './failback.ts';
 import type { WitnessReport } from './hearing.ts';
 import { fateOf, type Rival, rivalsOf, type Surroundings } from './leaving.ts';
 import { place, type Seat } from './place.ts';
+import { isBarred } from './probing.ts';
 import { type Ring, ringOf } from './rank.ts';
 import type { Claim } from './records.ts';
 import type { ElectionState, Leaving, Move } from './state.ts';
@@ -67,7 +68,7 @@ export function choose(state: ElectionState, input: ChoiceInput, now: Instant): 
   for (const seat of open) {
     if (seat.claimedBy !== undefined || placed.get(seat.vip) !== state.self.node) continue;
     if (keep.size >= CLAIMS_MAX) break;
-    if (state.probes.conflicts.has(seat.vip)) continue;
+    if (isBarred(state.probes, seat.vip)) continue;
     if (!state.yielded.has(seat.vip)) keep.set(seat.vip, claimFor(state, seat.vip));
   }
   return { ...choice, wakeAt };

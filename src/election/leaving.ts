@@ -3,6 +3,7 @@ import type { NodeName, Vip } from '../model.ts';
 import { isReleased } from './barrier.ts';
 import { type Candidate, type Demand, ineligible } from './eligible.ts';
 import { audible, type WitnessReport } from './hearing.ts';
+import { isBarred } from './probing.ts';
 import { outranks } from './rank.ts';
 import type { ElectionState, Leaving } from './state.ts';
 import { standing } from './verdict.ts';
@@ -44,9 +45,10 @@ const KEEP: Fate = { kind: 'keep' };
 export function fateOf(state: ElectionState, vip: Vip, around: Surroundings, now: Instant): Fate {
   const wanted = around.demand.vips.get(vip);
   if (wanted === undefined) return lose('no Service asks for it any more');
-  const conflict = state.probes.conflicts.get(vip);
-  if (conflict !== undefined && !state.active.has(vip))
-    return lose(`${conflict.mac} answers for it`);
+  if (isBarred(state.probes, vip) && !state.active.has(vip)) {
+    const other = state.probes.conflicts.get(vip)?.mac ?? 'a host that could not be asked';
+    return lose(`${other} may answer for it`);
+  }
   const rival = around.rivals.get(vip);
   const leaving = state.leaving.get(vip);
   if (rival !== undefined) {

@@ -44,6 +44,8 @@ export interface Probes {
   readonly outcomes: ReadonlyMap<IncarnationId, Outcome>;
   /** VIPs for which somebody answers who is no live owner: not claimed until nobody does. */
   readonly conflicts: ReadonlyMap<Vip, Conflict>;
+  /** VIPs of such incarnations that no link of ours could ask for: not claimed before one has. */
+  readonly unasked: ReadonlySet<Vip>;
 }
 
 export interface Answering {
@@ -55,6 +57,8 @@ export interface Answering {
 interface Running {
   readonly subjects: ReadonlySet<IncarnationId>;
   readonly vips: ReadonlySet<Vip>;
+  /** VIPs of the subjects that lie in no subnet of ours. */
+  readonly unasked: ReadonlySet<Vip>;
   readonly startedAt: Instant;
   readonly lostAt: Instant;
   /** Of which nothing was told yet. */
@@ -77,6 +81,7 @@ export const NO_PROBES: Probes = {
   running: undefined,
   outcomes: new Map(),
   conflicts: new Map(),
+  unasked: new Set(),
 };
 
 /**
@@ -100,6 +105,11 @@ function mayHoldAlone({ claims, identity, incarnation }: Peer): boolean {
   return claims.mayHold && incarnationId(claims) === identity;
 }
 
+/** Whether somebody answers for the VIP on the segment, or may do so on one that was not asked. */
+export function isBarred({ conflicts, unasked }: Probes, vip: Vip): boolean {
+  return conflicts.has(vip) || unasked.has(vip);
+}
+
 /** The probes that are due: of whom only they keep from being called dead, and of old conflicts. */
 export function withProbes(
   state: ElectionState,
@@ -107,7 +117,7 @@ export function withProbes(
   now: Instant,
 ): { state: ElectionState; orders: readonly ProbeOrder[] } {
   const idle = { state, orders: [] };
-  const { running, outcomes, conflicts } = state.probes;
+  const { running, outcomes, conflicts, unasked } = state.probes;
   if (state.phase !== 'member' || links.length === 0) return idle;
   if (running !== undefined && now < running.lostAt) return idle;
   const subjects = [...state.view.values()].filter(({ identity }) => {
@@ -115,25 +125,35 @@ export function withProbes(
     const outcome = outcomes.get(identity);
     return outcome?.answered !== true || now >= add(outcome.startedAt, AGAIN_MS);
   });
+  const isOurs = (vip: Vip) => state.active.has(vip);
+  const theirs = new Set(
+    subjects.flatMap((peer) => vipsOf(peer, demand)).filter((vip) => !isOurs(vip)),
+  );
+  const canAsk = (vip: Vip) => links.some((link) => isOn(link, vip));
   const old = [...conflicts].filter(([, { at }]) => now >= add(at, AGAIN_MS)).map(([vip]) => vip);
-  if (subjects.length + old.length === 0) return idle;
-  const vips = new Set([...subjects.flatMap((peer) => vipsOf(peer, demand)), ...old]);
-  for (const vip of state.active.keys()) vips.delete(vip);
+  const due = [...old, ...unasked].filter((vip) => !isOurs(vip) && canAsk(vip));
+  if (subjects.length + due.length === 0) return idle;
+  const vips = new Set([...[...theirs].filter(canAsk), ...due]);
   const token = state.probes.token + 1;
-  const orders = links.map(({ name, subnets }) => ({
+  const orders = links.map((link) => ({
     token,
-    link: name,
-    vips: [...vips].filter((vip) => subnets.some((subnet) => subnetContains(subnet, vip))),
+    link: link.name,
+    vips: [...vips].filter((vip) => isOn(link, vip)),
   }));
   const next: Running = {
     subjects: new Set(subjects.map(({ identity }) => identity)),
     vips,
+    unasked: theirs.difference(vips),
     startedAt: now,
     lostAt: add(now, LOST_MS + LOST_MS_PER_VIP * vips.size),
     links: new Set(links.map(({ name }) => name)),
     answers: [],
   };
   return { state: { ...state, probes: { ...state.probes, token, running: next } }, orders };
+}
+
+function isOn({ subnets }: PublishedLink, vip: Vip): boolean {
+  return subnets.some((subnet) => subnetContains(subnet, vip));
 }
 
 function vipsOf({ claims, incarnation }: Peer, demand: Demand): Vip[] {
@@ -202,7 +222,8 @@ function concluded(state: ElectionState, running: Running, now: Instant): Probes
     );
     if (!owners.some((owner) => hasMac(owner, mac))) conflicts.set(vip, { mac, at: now });
   }
-  return { ...state.probes, running: undefined, outcomes, conflicts };
+  const unasked = state.probes.unasked.difference(running.vips).union(running.unasked);
+  return { ...state.probes, running: undefined, outcomes, conflicts, unasked };
 }
 
 function hasMac({ claims }: Peer, mac: MacText): boolean {

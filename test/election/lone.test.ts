@@ -5,6 +5,7 @@ import type { Claims } from '../../src/election/records.ts';
 import { checkedTiming } from '../../src/election/timing.ts';
 import { SimCluster, type WitnessMode } from '../support/sim-cluster.ts';
 import { HandNode, HandPeer } from '../support/sim-hand.ts';
+import { simLinks, simMac } from '../support/sim-node.ts';
 import { brokenNow, newPast } from '../support/sim-properties.ts';
 
 const standard = checkedTiming('standard');
@@ -170,4 +171,44 @@ test('I8: an echo that comes after the lease has run out settles no suspicion of
   node.pass(1000);
   assert.notEqual(proofOf(node.state), null);
   assert.equal(proofOf({ ...node.state, phase: 'held' }), null);
+});
+
+test('4.4.3: a VIP for which no link could ask when its holder was judged is asked for once one can', () => {
+  const far = '198.51.100.7';
+  const node = new HandNode(['n1', 'n2'], [far]);
+  const peer = new HandPeer(node.leases);
+  peer.mayHold = true;
+  peer.claim(1, [far]);
+  peer.beat(1);
+  node.pass(8000);
+  assert.equal(node.state.verdicts.dead.size, 1, 'who could not be asked for is not waited for');
+  // The second link comes up, and n2 answers there.
+  const subnets = ['198.51.100.0/24'];
+  const second = { name: 'data1', mac: '02:00:00:00:01:01', subnets, addresses: [] };
+  node.links = [...simLinks('n1'), second];
+  node.answers = [{ vip: far, mac: simMac('n2') }];
+  node.pass(12_000);
+  assert.deepEqual([...node.state.active.keys()], [], 'two answer');
+  node.answers = [];
+  node.pass(6000);
+  assert.deepEqual([...node.state.active.keys()], [far]);
+});
+
+test('a VIP that a stranger answers is not claimed because the link that could ask was away', () => {
+  const far = '198.51.100.7';
+  const subnets = ['198.51.100.0/24'];
+  const second = { name: 'data1', mac: '02:00:00:00:01:01', subnets, addresses: [] };
+  const node = new HandNode(['n1', 'n2'], [far]);
+  const peer = new HandPeer(node.leases);
+  peer.mayHold = true;
+  peer.claim(1, [far]);
+  peer.beat(1);
+  node.links = [...simLinks('n1'), second];
+  node.answers = [{ vip: far, mac: '02:00:00:00:99:99' }];
+  node.pass(8000);
+  node.links = simLinks('n1');
+  node.pass(8000);
+  node.links = [...simLinks('n1'), second];
+  node.pass(4000);
+  assert.deepEqual([...node.state.active.keys()], [], 'two answer');
 });

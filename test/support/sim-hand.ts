@@ -14,7 +14,7 @@ import type { WriteOutcome } from '../../src/election/register.ts';
 import { type ElectionState, initialState } from '../../src/election/state.ts';
 import { checkedTiming } from '../../src/election/timing.ts';
 import { type Instant, instant } from '../../src/instant.ts';
-import type { Utterance, Vip } from '../../src/model.ts';
+import type { ProbeAnswer, PublishedLink, Utterance, Vip } from '../../src/model.ts';
 import { demandFor } from './sim-cluster.ts';
 import { SimLeases } from './sim-leases.ts';
 import { simLinks } from './sim-node.ts';
@@ -34,6 +34,10 @@ export class HandNode {
   readonly said: Utterance[] = [];
   /** What its wires have heard; undefined: the witness is off. */
   witness: WitnessReport | undefined;
+  /** Its usable links. */
+  links: readonly PublishedLink[] = simLinks('n1');
+  /** Who answers on its segments when it asks for VIPs. */
+  answers: readonly ProbeAnswer[] = [];
   readonly #nodes: readonly string[];
   readonly #vips: readonly Vip[];
 
@@ -49,10 +53,10 @@ export class HandNode {
     const excluded = new Set(this.excluded ? ['n1'] : []);
     const draining = new Map(this.cordoned ? [['n1', 'cordoned']] : []);
     const demand = { ...demandFor(this.#nodes, this.#vips), excluded, draining };
-    const { witness } = this;
+    const { witness, links } = this;
     const world = {
       demand,
-      links: simLinks('n1'),
+      links,
       held: new Set(held),
       suspectSince: undefined,
       selfFenced: 0,
@@ -93,9 +97,10 @@ export class HandNode {
     for (let turns = 0; turns < 30; turns += 1) {
       const decision = this.turn();
       const { heartbeat, claims, list, probes } = decision;
-      // Nobody else answers on its segment.
-      for (const order of probes)
-        this.state = probed(this.state, { ...order, answers: [] }, this.at());
+      for (const order of probes) {
+        const answers = this.answers.filter(({ vip }) => order.vips.includes(vip));
+        this.state = probed(this.state, { ...order, answers }, this.at());
+      }
       for (const write of [heartbeat, claims]) if (write !== undefined) this.carryOut(write);
       this.watch();
       if (list !== undefined) this.list(list);
