@@ -1,5 +1,6 @@
 import { add, type Instant } from '../instant.ts';
 import { audible, type WitnessReport } from './hearing.ts';
+import { isUnsure, type Suspect } from './probing.ts';
 import type { Claims, LeaseCut } from './records.ts';
 import type { ElectionState } from './state.ts';
 import type { Timing } from './timing.ts';
@@ -15,14 +16,13 @@ export const SUPPLANTED = 'another machine runs an agent under its node name';
 /**
  * Another machine under the name of ours, whose Leases stand where ours should: it runs an agent, or it is
  * this machine before it was started anew. Nobody can tell which, so it is waited for: who is there, stays.
- * (What an earlier process of this boot has left needs no wait: the lock of the host is ours.)
+ * It may be holding with nobody to hear it, and is asked on the segment then. (What an earlier process of this boot has left needs no wait: the lock of the host is ours.)
  */
-export interface Namesake {
+/** Since `seenAt` it has shown no sign of life. */
+export interface Namesake extends Suspect {
   readonly bootId: string;
   /** Its Leases as the newest LIST showed them. */
   readonly trace: string;
-  /** It has shown no sign of life since. */
-  readonly since: Instant;
   /** Whether it has shown one while we watched. */
   readonly isAlive: boolean;
 }
@@ -33,7 +33,7 @@ export interface Namesake {
  * authority is over: as of others, but by LISTs, since who has no heartbeat cannot tell how old its watch is.
  */
 export function namesakeIn(
-  { self, namesake: known, timing }: ElectionState,
+  { self, namesake: known, timing, probes }: ElectionState,
   cut: LeaseCut,
   { beganAt, now }: { readonly beganAt: Instant; readonly now: Instant },
 ): Namesake | undefined {
@@ -45,8 +45,14 @@ export function namesakeIn(
   const bootId = stranger?.record.bootId ?? known?.bootId;
   if (bootId === undefined || hasLeft(claims?.record)) return undefined;
   const trace = `${heartbeat?.revision} ${claims?.revision}`;
-  if (known?.trace !== trace) return { bootId, trace, since: now, isAlive: known !== undefined };
-  return beganAt >= add(known.since, timing.takerPatience) ? undefined : known;
+  if (known?.trace !== trace) {
+    const { incarnation = 0 } = (heartbeat ?? claims)?.record ?? {};
+    const identity = `${self.node}/${bootId}/${incarnation}`;
+    const suspect = { identity, incarnation, claims: claims?.record, seenAt: now };
+    return { ...suspect, bootId, trace, isAlive: known !== undefined };
+  }
+  const isOver = beganAt >= add(known.seenAt, timing.takerPatience) && !isUnsure(known, probes);
+  return isOver ? undefined : known;
 }
 
 /** Whether it has ended in order: it claims nothing any more. */
@@ -55,8 +61,8 @@ function hasLeft(claims: Claims | undefined): boolean {
 }
 
 /** When the Leases of a namesake are to be looked at again. */
-export function nextLookAt({ since }: Namesake, timing: Timing, now: Instant): Instant {
-  const over = add(since, timing.takerPatience);
+export function nextLookAt({ seenAt }: Namesake, timing: Timing, now: Instant): Instant {
+  const over = add(seenAt, timing.takerPatience);
   const next = add(now, timing.renewInterval);
   return over > now && over < next ? over : next;
 }
@@ -72,9 +78,11 @@ export function namesakeHeard(
 ): ElectionState {
   const voice = namesakeVoice(state, report);
   if (voice === undefined) return state;
-  const { bootId } = voice;
-  const trace = state.namesake?.trace ?? '';
-  return { ...state, namesake: { bootId, trace, since: now, isAlive: true } };
+  const { bootId, number: incarnation } = voice;
+  const identity = `${state.self.node}/${bootId}/${incarnation}`;
+  const unknown = { identity, incarnation, claims: undefined, trace: '' };
+  const namesake = { ...unknown, ...state.namesake, bootId, seenAt: now, isAlive: true };
+  return { ...state, namesake };
 }
 
 /** Whether another machine has taken our Leases over, as it says on the segment itself. */

@@ -54,6 +54,9 @@ export interface Answering {
   readonly conflicts: Probes['conflicts'];
 }
 
+/** An incarnation that may be holding with nobody to hear it. */
+export type Suspect = Pick<Peer, 'identity' | 'incarnation' | 'claims' | 'seenAt'>;
+
 interface Running {
   readonly subjects: ReadonlySet<IncarnationId>;
   readonly vips: ReadonlySet<Vip>;
@@ -91,15 +94,18 @@ export const NO_PROBES: Probes = {
  */
 export function unsureOf({ view, probes }: ElectionState): ReadonlySet<IncarnationId> {
   const unsure = new Set<IncarnationId>();
-  for (const peer of view.values()) {
-    const outcome = probes.outcomes.get(peer.identity);
-    const isSilent = outcome?.answered === false && outcome.startedAt >= peer.seenAt;
-    if (mayHoldAlone(peer) && !isSilent) unsure.add(peer.identity);
-  }
+  for (const peer of view.values()) if (isUnsure(peer, probes)) unsure.add(peer.identity);
   return unsure;
 }
 
-function mayHoldAlone({ claims, identity, incarnation }: Peer): boolean {
+/** Whether this one must not be called dead yet. */
+export function isUnsure(suspect: Suspect, { outcomes }: Probes): boolean {
+  const outcome = outcomes.get(suspect.identity);
+  const isSilent = outcome?.answered === false && outcome.startedAt >= suspect.seenAt;
+  return mayHoldAlone(suspect) && !isSilent;
+}
+
+function mayHoldAlone({ claims, identity, incarnation }: Suspect): boolean {
   // Somebody deleted or edited them: nobody can tell what they said.
   if (claims === undefined || claims.incarnation < incarnation) return true;
   return claims.mayHold && incarnationId(claims) === identity;
@@ -118,10 +124,10 @@ export function withProbes(
 ): { state: ElectionState; orders: readonly ProbeOrder[] } {
   const idle = { state, orders: [] };
   const { running, outcomes, conflicts, unasked } = state.probes;
-  if (state.phase !== 'member' || links.length === 0) return idle;
   if (running !== undefined && now < running.lostAt) return idle;
-  const subjects = [...state.view.values()].filter(({ identity }) => {
-    if (!state.verdicts.doubted.has(identity)) return false;
+  const doubted = doubtedOf(state, now);
+  if (doubted === undefined) return idle;
+  const subjects = doubted.filter(({ identity }) => {
     const outcome = outcomes.get(identity);
     return outcome?.answered !== true || now >= add(outcome.startedAt, AGAIN_MS);
   });
@@ -133,6 +139,8 @@ export function withProbes(
   const old = [...conflicts].filter(([, { at }]) => now >= add(at, AGAIN_MS)).map(([vip]) => vip);
   const due = [...old, ...unasked].filter((vip) => !isOurs(vip) && canAsk(vip));
   if (subjects.length + due.length === 0) return idle;
+  const isWanted = theirs.values().some((vip) => demand.vips.has(vip));
+  if (links.length === 0 && (state.phase === 'member' || isWanted)) return idle;
   const vips = new Set([...[...theirs].filter(canAsk), ...due]);
   const token = state.probes.token + 1;
   const orders = links.map((link) => ({
@@ -149,14 +157,27 @@ export function withProbes(
     links: new Set(links.map(({ name }) => name)),
     answers: [],
   };
-  return { state: { ...state, probes: { ...state.probes, token, running: next } }, orders };
+  const begun = { ...state, probes: { ...state.probes, token, running: next } };
+  return { state: links.length === 0 ? withOutcome(begun, next, now) : begun, orders };
+}
+
+/** Of whom is to be found out whether they hold: of nobody yet, but for a namesake, by who is no member. */
+function doubtedOf(state: ElectionState, now: Instant): readonly Suspect[] | undefined {
+  const { phase, namesake, verdicts, view, timing, probes } = state;
+  if (phase === 'member') {
+    return [...view.values()].filter(({ identity }) => verdicts.doubted.has(identity));
+  }
+  if (phase !== 'reading' || namesake === undefined || !isUnsure(namesake, probes))
+    return undefined;
+  // Before, an echo may still settle a suspicion of its wires, and it begins to answer again.
+  return now < add(namesake.seenAt, timing.takerPatience) ? undefined : [namesake];
 }
 
 function isOn({ subnets }: PublishedLink, vip: Vip): boolean {
   return subnets.some((subnet) => subnetContains(subnet, vip));
 }
 
-function vipsOf({ claims, incarnation }: Peer, demand: Demand): Vip[] {
+function vipsOf({ claims, incarnation }: Suspect, demand: Demand): Vip[] {
   if (claims === undefined || claims.incarnation < incarnation) return [...demand.vips.keys()];
   return [...claims.vips.keys()];
 }
@@ -186,7 +207,14 @@ export function probed(
   const links = running.links.difference(new Set([link]));
   const next = { ...running, links, answers: [...running.answers, ...answers] };
   if (links.size > 0) return { ...state, probes: { ...probes, running: next } };
-  return { ...state, probes: concluded(state, next, now) };
+  return withOutcome(state, next, now);
+}
+
+/** The state after all that was asked for is known; who waits for a namesake may join now. */
+function withOutcome(state: ElectionState, running: Running, now: Instant): ElectionState {
+  const isAwaited = state.phase === 'reading' && state.namesake !== undefined;
+  const nextListAt = isAwaited ? now : state.nextListAt;
+  return { ...state, nextListAt, probes: concluded(state, running, now) };
 }
 
 /** What keeps this node from taking VIPs over: somebody answers for them on the segment. */
@@ -204,10 +232,11 @@ function concluded(state: ElectionState, running: Running, now: Instant): Probes
   const conflicts = new Map(state.probes.conflicts);
   for (const vip of running.vips) conflicts.delete(vip);
   const present = [...state.view.values()];
-  const suspects = present.filter(({ identity }) => running.subjects.has(identity));
-  for (const { identity } of present) {
-    const known = state.probes.outcomes.get(identity);
-    if (known !== undefined) outcomes.set(identity, known);
+  const known: Suspect[] = state.namesake === undefined ? present : [...present, state.namesake];
+  const suspects = known.filter(({ identity }) => running.subjects.has(identity));
+  for (const { identity } of known) {
+    const before = state.probes.outcomes.get(identity);
+    if (before !== undefined) outcomes.set(identity, before);
   }
   for (const suspect of suspects) {
     const answered = answers.some(({ mac }) => hasMac(suspect, mac));
@@ -226,6 +255,6 @@ function concluded(state: ElectionState, running: Running, now: Instant): Probes
   return { ...state.probes, running: undefined, outcomes, conflicts, unasked };
 }
 
-function hasMac({ claims }: Peer, mac: MacText): boolean {
+function hasMac({ claims }: Pick<Peer, 'claims'>, mac: MacText): boolean {
   return claims?.links.some((link) => link.mac === mac) === true;
 }

@@ -57,8 +57,8 @@ const RULES: readonly Ablation[] = [
     patches: [
       {
         file: PROBING,
-        find: 'if (mayHoldAlone(peer) && !isSilent) unsure',
-        put: "if (mayHoldAlone(peer) && !isSilent && peer.beat === '') unsure",
+        find: 'return mayHoldAlone(suspect) && !isSilent;',
+        put: "return mayHoldAlone(suspect) && !isSilent && suspect.identity === '';",
       },
     ],
   },

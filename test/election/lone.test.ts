@@ -212,3 +212,16 @@ test('a VIP that a stranger answers is not claimed because the link that could a
   node.pass(4000);
   assert.deepEqual([...node.state.active.keys()], [], 'two answer');
 });
+
+test('4.4.3: a machine that takes over the Leases of its namesake asks on the segment first', () => {
+  for (const seed of SEEDS) {
+    const { sim, run } = lone(seed, 'swallowed');
+    sim.api.cutOff(sim.node('n1'), 60_000);
+    run(10_000, () => assertOwner(sim, 'n1'));
+    sim.impersonate('n1', 60_000);
+    run(20_000, () => assertOwner(sim, 'n1'));
+    sim.crash('n1');
+    run(12_000);
+    assertOwner(sim, "n1'");
+  }
+});

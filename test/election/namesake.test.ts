@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { checkedTiming } from '../../src/election/timing.ts';
 import { instant } from '../../src/instant.ts';
 import { HandNode, HandPeer } from '../support/sim-hand.ts';
+import { simMac } from '../support/sim-node.ts';
 
 const VIP = '192.0.2.101';
 const { renewInterval, takerPatience } = checkedTiming('standard');
@@ -168,4 +169,27 @@ test('an agent that waits for another machine leaves at once: the Leases are not
   renewing(node, other, 3000);
   node.leave();
   assert.equal(node.turn().left, true);
+});
+
+test('a lone machine that was started anew is asked on the segment, and waited for while it answers', () => {
+  const { node, other } = started('x');
+  other.mayHold = true;
+  other.claim(3, [VIP]);
+  node.answers = [{ vip: VIP, mac: simMac('n1') }];
+  node.pass(4 * takerPatience);
+  assert.equal(node.state.phase, 'reading');
+  node.answers = [];
+  node.pass(6000);
+  assert.deepEqual([...node.state.active.keys()], [VIP]);
+});
+
+test('a lone machine that was started anew without a link waits for nobody whose VIPs are not wanted', () => {
+  const node = new HandNode(['n1'], []);
+  const other = new HandPeer(node.leases, 'n1', 'x');
+  other.mayHold = true;
+  other.claim(3, [VIP]);
+  other.beat(3);
+  node.links = [];
+  node.pass(takerPatience + 500);
+  assert.equal(node.state.phase, 'member');
 });

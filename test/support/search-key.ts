@@ -74,7 +74,7 @@ const STATE: Fields<ElectionState> = {
   inherits: flag,
   namesake: (to, value) => {
     to.text(`${value?.bootId}${value?.trace}${value?.isAlive}`);
-    to.time(value?.since);
+    to.time(value?.seenAt);
   },
   firstMemberAt: time,
   // A LIST is linearizable here: its revision is never lower than anything heard of.
