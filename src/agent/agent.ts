@@ -187,8 +187,11 @@ function openElection(
   });
   const self = { node: options.node, bootId: bootId(), session: sessionId() };
   const fresh = initialState(self, options.timing);
+  const { succession } = lock;
   const initial =
-    lock.succession.kind === 'handed over' ? succeeded(fresh, stores.leases(), clock.now()) : fresh;
+    succession.kind === 'handed over'
+      ? succeeded(fresh, stores.leases(), { dead: succession.dead, now: clock.now() })
+      : fresh;
   const election = electionLoop(initial, { port, clock, onChange });
   ears.heard = election.heard;
   ears.probed = election.probed;

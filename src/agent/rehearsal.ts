@@ -38,7 +38,8 @@ export function rehearsal(deps: AgentDeps, options: AgentOptions): (world: TurnI
 /** Takes over from whoever holds the lock, against Leases that exist here only. */
 async function play({ clock }: AgentDeps, options: AgentOptions, world: TurnInput): Promise<void> {
   const self = { node: options.node, bootId: bootId(), session: sessionId() };
-  const start = succeeded(initialState(self, options.timing), world.leases, clock.now());
+  const unproven = { dead: [], now: clock.now() };
+  const start = succeeded(initialState(self, options.timing), world.leases, unproven);
   const paper = paperLeases(world.leases);
   const election = electionLoop(start, { port: paper.port, clock, onChange: () => {} });
   for (let turn = 0; turn < TURNS; turn += 1) {

@@ -1,3 +1,4 @@
+import { knownDead } from '../election/probing.ts';
 import { add, type Instant } from '../instant.ts';
 import { usableLinks } from '../net/usable-links.ts';
 import type { NodeLock } from '../sys/node-lock.ts';
@@ -71,7 +72,8 @@ export async function handOver(
   // Closing ends it, by force if it has to.
   if (!stopped) await wires.close();
   const { heartbeat, claims } = election.state();
-  await lock.handOver(laterOf(heartbeat.base ?? 0n, claims.base ?? 0n));
+  const revision = laterOf(heartbeat.base ?? 0n, claims.base ?? 0n);
+  await lock.handOver({ revision, dead: knownDead(election.state()) });
   log.info({}, 'handed over to the agent that waits on this node');
   // The end of our processes takes the processor from the heir, which nobody waits for but now.
   await clock.sleep(LINGER_MS);

@@ -1,4 +1,5 @@
 import { add, type Instant } from '../instant.ts';
+import type { IncarnationId } from '../model.ts';
 import { activated, recommitted } from './barrier.ts';
 import { addMove } from './failback.ts';
 import { entered, joined } from './joining.ts';
@@ -180,16 +181,21 @@ function contactShownSince(
  * The state of a process to which its predecessor on this host has handed over: that has stopped answering
  * and left its claims as they are. They become ours under the next incarnation, in its first write, so
  * that no peer ever sees the VIPs free. `cut` may be behind: the writes are built on its revisions, and
- * are refused if it is.
+ * are refused if it is. `dead` are the incarnations that it had fenced, beyond doubt: whoever took over from
+ * them must not wait for them once more.
  */
-export function succeeded(state: ElectionState, cut: LeaseCut, now: Instant): ElectionState {
+export function succeeded(
+  state: ElectionState,
+  cut: LeaseCut,
+  { dead, now }: { readonly dead: readonly IncarnationId[]; readonly now: Instant },
+): ElectionState {
   const { node } = state.self;
   const seen = watched(state, cut, now);
   const last = cut.claims.get(node)?.record;
   if (last === undefined || !cut.heartbeats.has(node)) return seen;
   // Not what was handed over: another machine has taken it since.
   if (last.bootId !== state.self.bootId) return seen;
-  const verdicts = { ...seen.verdicts, fences: last.fences };
+  const verdicts = { ...seen.verdicts, dead: new Set(dead), fences: last.fences };
   return joined({ ...seen, verdicts, inherits: true, quietUntil: now }, cut, now);
 }
 

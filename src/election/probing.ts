@@ -111,6 +111,20 @@ function mayHoldAlone({ claims, identity, incarnation }: Suspect): boolean {
   return claims.mayHold && incarnationId(claims) === identity;
 }
 
+/**
+ * The incarnations that are dead for whoever goes on from here, too: not those of whose VIPs one is barred, which
+ * he knows nothing of.
+ */
+export function knownDead({ view, verdicts, probes }: ElectionState): readonly IncarnationId[] {
+  const known: IncarnationId[] = [];
+  for (const peer of view.values()) {
+    if (standing(verdicts, peer) !== 'dead' || !claimsCount(peer)) continue;
+    if (peer.claims.vips.keys().some((vip) => isBarred(probes, vip))) continue;
+    known.push(peer.identity);
+  }
+  return known;
+}
+
 /** Whether somebody answers for the VIP on the segment, or may do so on one that was not asked. */
 export function isBarred({ conflicts, unasked }: Probes, vip: Vip): boolean {
   return conflicts.has(vip) || unasked.has(vip);

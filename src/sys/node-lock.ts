@@ -1,9 +1,10 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import type { IncarnationId } from '../model.ts';
 import type { Clock } from './clock.ts';
 
 const RETRY_MS = 100;
 /** What the holder says to the one that waits, once it has stopped and passes its place on. */
-const OVER = /^over (\d{1,20})$/;
+const OVER = /^over (\d{1,20})((?: \S+)*)$/;
 
 /** How the lock came to us. */
 export type Succession =
@@ -11,9 +12,15 @@ export type Succession =
   | { readonly kind: 'found free' }
   /**
    * The holder has stopped answering, left its claims as they are, and passed the lock on to us. Its last
-   * write was committed at `revision`.
+   * write was committed at `revision`, and these incarnations of others were dead for good.
    */
-  | { readonly kind: 'handed over'; readonly revision: bigint };
+  | ({ readonly kind: 'handed over' } & LastWord);
+
+/** What the holder leaves to the one that waits. */
+export interface LastWord {
+  readonly revision: bigint;
+  readonly dead: readonly IncarnationId[];
+}
 
 /** Held until closed, or until the process ends however it ends. */
 export interface NodeLock {
@@ -21,7 +28,7 @@ export interface NodeLock {
   /** Whether another process waits for it. */
   hasHeir(): boolean;
   /** Gives it up; the one that waits is told that it may go on from where this process stopped. */
-  handOver(revision: bigint): Promise<void>;
+  handOver(word: LastWord): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -43,9 +50,11 @@ export async function takeNodeLock(
     if (server !== 'taken') return lockOf(server, heirs, succession);
     if (!waited) options.onWait();
     waited = true;
-    const [, revision] = OVER.exec(await lastWord(name, options.signal)) ?? [];
-    if (revision !== undefined) succession = { kind: 'handed over', revision: BigInt(revision) };
-    else {
+    const [, revision, dead = ''] = OVER.exec(await lastWord(name, options.signal)) ?? [];
+    if (revision !== undefined) {
+      const ids = dead.split(' ').filter((id) => id !== '');
+      succession = { kind: 'handed over', revision: BigInt(revision), dead: ids };
+    } else {
       succession = { kind: 'found free' };
       await clock.sleep(RETRY_MS, options.signal);
     }
@@ -62,11 +71,12 @@ function lockOf(server: Server, heirs: Set<Socket>, succession: Succession): Nod
   return {
     succession,
     hasHeir: () => heirs.size > 0,
-    async handOver(revision) {
+    async handOver({ revision, dead }) {
       const [heir] = heirs;
       // The name has to be free before the heir hears of it.
       const freed = new Promise<void>((resolve) => server.close(() => resolve()));
-      if (heir !== undefined) await new Promise<void>((sent) => heir.end(`over ${revision}`, sent));
+      const word = ['over', revision, ...dead].join(' ');
+      if (heir !== undefined) await new Promise<void>((sent) => heir.end(word, sent));
       for (const other of heirs) other.destroySoon();
       await freed;
     },

@@ -21,7 +21,7 @@ import { simLinks } from './sim-node.ts';
 
 /** The election of node `n1`, driven by hand: the test says what happens, and in which order. */
 export class HandNode {
-  readonly leases = new SimLeases();
+  readonly leases: SimLeases;
   state: ElectionState;
   now = 1000;
   /** Whether `n1` may own anything. */
@@ -41,7 +41,13 @@ export class HandNode {
   readonly #nodes: readonly string[];
   readonly #vips: readonly Vip[];
 
-  constructor(nodes: readonly string[], vips: readonly Vip[], session = 's1') {
+  constructor(
+    nodes: readonly string[],
+    vips: readonly Vip[],
+    session = 's1',
+    leases = new SimLeases(),
+  ) {
+    this.leases = leases;
     this.#nodes = nodes;
     this.#vips = vips;
     const self = { node: 'n1', bootId: 'b', session };

@@ -37,9 +37,13 @@ test('a lock that is handed over tells its heir so', async () => {
   const first = await taken(name);
   const waiting = taken(name);
   while (!first.hasHeir()) await clock.sleep(5);
-  await first.handOver(42n);
+  await first.handOver({ revision: 42n, dead: ['n2/b/1', 'n3/b/7'] });
   const second = await waiting;
-  assert.deepEqual(second.succession, { kind: 'handed over', revision: 42n });
+  assert.deepEqual(second.succession, {
+    kind: 'handed over',
+    revision: 42n,
+    dead: ['n2/b/1', 'n3/b/7'],
+  });
   await second.close();
 });
 
@@ -49,7 +53,7 @@ test('of two that wait one is the heir, and the other goes on waiting', async ()
   const waiting = [taken(name), taken(name)];
   while (!first.hasHeir()) await clock.sleep(5);
   await clock.sleep(150);
-  await first.handOver(42n);
+  await first.handOver({ revision: 42n, dead: [] });
   const second = await Promise.race(waiting);
   await clock.sleep(250);
   await second.close();
