@@ -122,7 +122,6 @@ function isOutranked(ear: Ear, { hearing }: Peer, sender: IncarnationParts, now:
   return known.number > sender.number && now < add(hearing.heardAt, ear.silentMs);
 }
 
-/** A frame of another host that is no message of the witness has come, at `at` or later. */
 /** A frame of another host has come, at `at` or later. */
 export function noteForeign(ear: Ear, at: Instant): void {
   if (at <= ear.foreignAt) return;
