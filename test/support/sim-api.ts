@@ -77,9 +77,11 @@ export class SimApi {
     });
   }
 
+  /** The API servers are stopped for it, as the manual of etcd demands: no cache shows what was lost. */
   restore(backup: Backup): void {
     this.#deps.journal.restored(this.#deps.queue.now);
     this.leases.restore(backup);
+    this.#past.length = 0;
     this.publish();
   }
 

@@ -133,9 +133,12 @@ function isDrownedOut(sim: SimCluster, node: SimNode): boolean {
   });
 }
 
-/** With the witness a frozen node hears of its fence by the next beat; else its lease has to run out. */
+/**
+ * With the witness a frozen node hears of its fence by the next beat; else its lease has to run out. So it has
+ * where etcd went back to before its claims: nobody has to fence it to take what it owns.
+ */
 function isThawed(sim: SimCluster, { thawedAt }: SimNode, timing: Timing): boolean {
-  const hears = sim.segment?.isSmooth() === true;
+  const hears = sim.segment?.isSmooth() === true && !isRestored(sim);
   const lease = timing.holderPatience / 0.99 + SEND_DELAY_MS + 10;
   return sim.now - thawedAt < (hears ? THAWED_MS : lease);
 }
