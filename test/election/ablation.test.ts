@@ -47,7 +47,10 @@ const HANDOVERS = [
 /** A lone speaker that is cut off, and another that joins meanwhile. */
 const GROWTH = ['API cut off', 'a new node joins', 'API hears but does not answer', 'host dies'];
 
-/** Each rule switched off alone. The seeds are several times what it took when this was written. */
+/**
+ * Each rule switched off alone. The seeds are about ten times what it takes: what is drawn for a seed shifts
+ * with any change of the core, and they cost nothing unless nothing is found.
+ */
 const RULES: readonly Ablation[] = [
   {
     rule: '4.4.3: who may be holding with nobody to hear is asked on the segment first',
@@ -90,7 +93,7 @@ const RULES: readonly Ablation[] = [
   },
   {
     rule: 'I1: a claim that a write under way may give up does not stand',
-    seeds: 40,
+    seeds: 160,
     plan: { nodes: 3 },
     faults: ['requests are slow or lost', 'link flaps', 'one request hangs'],
     patches: [
@@ -151,7 +154,7 @@ const RULES: readonly Ablation[] = [
   },
   {
     rule: 'I4: authority counts from when the heartbeat was sent',
-    seeds: 40,
+    seeds: 120,
     patches: [
       {
         file: EVENTS,
@@ -225,7 +228,7 @@ const RULES: readonly Ablation[] = [
   },
   {
     rule: 'another machine under our name is waited for while it is heard: it may be holding',
-    seeds: 200,
+    seeds: 800,
     plan: { nodes: 3, witness: 'on' },
     faults: ['two machines of one name', 'API cut off', 'API away from all'],
     patches: [
@@ -328,9 +331,9 @@ const RULES: readonly Ablation[] = [
   },
   {
     rule: '4.4.4: after its RELEASE a node owns a VIP again by a new write only',
-    seeds: 40,
+    seeds: 120,
     plan: { nodes: 3, witness: 'on' },
-    faults: ['excluded for an instant', 'link flaps', 'Service comes and goes', 'cordoned'],
+    faults: ['link flaps', 'Service comes and goes'],
     patches: [
       {
         file: BARRIER,
@@ -354,7 +357,7 @@ const RULES: readonly Ablation[] = [
   },
   {
     rule: 'I8: a wire that stood still is suspect',
-    seeds: 20,
+    seeds: 60,
     plan: { nodes: 3, witness: 'on' },
     faults: ['stop', 'short stop'],
     patches: [{ file: GATE, find: '  gate.suspectSince = now;\n', put: '' }],
@@ -407,7 +410,7 @@ const RULES: readonly Ablation[] = [
   },
   {
     rule: '4.4.1: a node that hears nobody blames itself',
-    seeds: 40,
+    seeds: 120,
     plan: { nodes: 5, moves: 'theirs', witness: 'on' },
     faults: ['node is deaf', 'one does not hear another'],
     patches: [
@@ -450,23 +453,10 @@ const RULES: readonly Ablation[] = [
     ],
   },
   {
-    rule: '4.4.3: a contact of a peer that could not be heard before counts from long ago',
-    seeds: 200,
-    plan: { nodes: 2, witness: 'on' },
-    faults: ['API cut off', 'node is deaf', 'segment is split'],
-    patches: [
-      {
-        file: AUTHORITY,
-        find: '  for (const node of contacts.keys()) if (!audible.has(node)) return NEVER;\n',
-        put: '',
-      },
-    ],
-  },
-  {
     rule: '4.4.3: the authority is held only while no audible peer has contact',
-    seeds: 20,
+    seeds: 150,
     plan: { nodes: 3, witness: 'on' },
-    faults: ['API cut off'],
+    faults: ['API cut off', 'watch lags'],
     patches: [
       {
         file: AUTHORITY,

@@ -246,6 +246,19 @@ test('4.4.3: an owner whose peer is in contact is silent when its lease runs out
   assert.equal(owns(segment), false);
 });
 
+test('4.4.3: a contact of a peer that could not be heard before counts from long ago: the hold is over at once', () => {
+  const segment = owner(['n2']);
+  segment.api = false;
+  segment.speaks.set('n2', { contactAge: 60_000 });
+  segment.pass(holderPatience);
+  segment.speaks.delete('n2');
+  segment.pass(1000);
+  assert.equal(segment.node.state.phase, 'held', 'it hears nobody that is in contact');
+  segment.speaks.set('n2', { contactAge: 100 });
+  segment.pass(150);
+  assert.equal(segment.node.state.phase, 'reading', 'n2 may have waited for takerPatience by now');
+});
+
 test('4.4.3: where the network swallows the witness, leases alone decide', () => {
   const segment = owner();
   segment.speaks.clear();
