@@ -1,6 +1,6 @@
 import type { Demand } from '../election/eligible.ts';
 import { carriers } from '../election/eligible.ts';
-import { type Instant, NEVER } from '../instant.ts';
+import { FOREVER, type Instant, NEVER } from '../instant.ts';
 import type { AddressRange, LinkName, NodeName, PublishedLink, Vip } from '../model.ts';
 import { subnetContains } from '../net/ip.ts';
 import type { TableEntry } from '../wire/messages.ts';
@@ -41,8 +41,11 @@ export function tablesOf(
     links.map((link) => [link.name, { vips: [], waiting: [] }]),
   );
   for (const [vip, epoch] of active) {
-    const entry = { vip, epoch: epoch.toString(), since: silentSince.get(vip) ?? NEVER };
-    for (const link of carried(vip)) tables.get(link)?.vips.push(entry);
+    const names = carried(vip);
+    // A RELEASE tells what came after it on its own link only (0017).
+    const since = names.length > 1 ? FOREVER : (silentSince.get(vip) ?? NEVER);
+    const entry = { vip, epoch: epoch.toString(), since };
+    for (const name of names) tables.get(name)?.vips.push(entry);
   }
   for (const vip of waiting) {
     for (const link of carried(vip)) tables.get(link)?.waiting.push(vip);

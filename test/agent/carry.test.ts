@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { linksToServe, tablesOf } from '../../src/agent/carry.ts';
 import type { Demand } from '../../src/election/eligible.ts';
-import { instant } from '../../src/instant.ts';
+import { FOREVER, instant } from '../../src/instant.ts';
 
 const data = { name: 'data0', mac: '02:00:00:00:00:01', subnets: ['192.0.2.0/24'], addresses: [] };
 const other = {
@@ -39,6 +39,13 @@ test('an owned VIP is in the table of the link that carries it, with its epoch',
   const tables = tablesOf(owned, demand(undefined), [data, other], 'n1');
   assert.deepEqual(tables.get('data0'), { vips: [{ vip: VIP, epoch: '42', since }], waiting: [] });
   assert.deepEqual(tables.get('eth1'), NOTHING);
+});
+
+test('0017: where two links carry a VIP, nobody knows since when its predecessor is silent on both', () => {
+  const twin = { ...data, name: 'data1' };
+  const tables = tablesOf(owned, demand(undefined), [data, twin], 'n1');
+  const entry = { vip: VIP, epoch: '42', since: FOREVER };
+  for (const { name } of [data, twin]) assert.deepEqual(tables.get(name)?.vips, [entry]);
 });
 
 test('requests for a claimed VIP are remembered on the link that will carry it', () => {
