@@ -10,7 +10,8 @@ import { UNIT_MS } from '../test/support/search-world.ts';
 const HELP = `npm run search -- [options]
   --nodes N      2 or 3 (2)
   --witness      agents beat on the segment; without it Leases alone decide
-  --start S      steady: one node owns the VIP, the others are members; cold: no Lease exists (steady)
+  --start S      steady: one node owns the VIP, the others are members; cold: no Lease exists;
+                 alone: one is there, and the others come (steady)
   --faults N     in one history at most (1)
   --only A,B     only faults whose text contains one of these: dies, boots anew, is killed, stops,
                  is late, is lost, the watch, the beat ...
@@ -35,8 +36,8 @@ else report(run());
 
 function run(): Found {
   const { start, witness, only, states } = values;
-  if (start !== 'steady' && start !== 'cold') {
-    return refuse(`--start is steady or cold: it is '${start}'`);
+  if (start !== 'steady' && start !== 'cold' && start !== 'alone') {
+    return refuse(`--start is steady, cold or alone: it is '${start}'`);
   }
   const nodes = count('nodes');
   if (nodes !== 2 && nodes !== 3) return refuse(`--nodes is 2 or 3: it is '${nodes}'`);

@@ -16,6 +16,7 @@ interface Run extends SearchOptions {
 }
 
 const TWO = { nodes: 2, witness: false, start: 'steady' } as const;
+const JOINED = { nodes: 2, witness: true, start: 'alone', depth: 80, isWhole: true } as const;
 const THREE = { nodes: 3, witness: true, start: 'steady' } as const;
 
 const RUNS: readonly Run[] = [
@@ -48,6 +49,19 @@ const RUNS: readonly Run[] = [
     depth: 14,
     isWhole: false,
     states: 4000,
+  },
+  {
+    ...JOINED,
+    about: 'a lone speaker with the witness, and another that joins',
+    faults: 0,
+    states: 800,
+  },
+  {
+    ...JOINED,
+    about: 'a lone speaker that dies, and another that joins and asks for its VIP on the segment',
+    faults: 1,
+    only: ['n1 dies'],
+    states: 10_000,
   },
   {
     ...THREE,

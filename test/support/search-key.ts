@@ -81,12 +81,16 @@ const STATE: Fields<ElectionState> = {
   newest: nothing,
   wentBack: flag,
   view: (to, value) => to.map(value, (peer, node) => peerOf(to, peer, node)),
-  probes: (to, { running, outcomes }) => {
+  probes: (to, { running, outcomes, conflicts }) => {
     to.time(running?.startedAt);
     to.set(running?.subjects ?? []);
     to.map(outcomes, ({ startedAt, answered }) => {
       to.time(startedAt);
       to.text(answered);
+    });
+    to.map(conflicts, ({ mac, at }) => {
+      to.text(mac);
+      to.time(at);
     });
   },
   verdicts: (to, { provisional, bySilence, dead, doubted, fences }) => {
@@ -155,6 +159,8 @@ function writeNode(to: Writer, node: SearchNode, now: Instant): void {
   if (node.life !== 'running') to.time(node.stoppedAt);
   to.time(node.permittedAt);
   to.text(node.words);
+  to.text(`${node.probe?.rounds}${node.probe?.vips}`);
+  to.set(node.probe?.answers ?? []);
   const { state } = node;
   for (const [field, emit] of STATE_FIELDS) {
     if (typeof emit === 'function') emit(to, state[field], state);

@@ -7,9 +7,10 @@ import { type Claims, type Heartbeat, incarnationId } from '../../src/election/r
 import { type ElectionState, initialState, stamp } from '../../src/election/state.ts';
 import type { Timing } from '../../src/election/timing.ts';
 import { type Instant, NEVER } from '../../src/instant.ts';
-import type { NodeName } from '../../src/model.ts';
+import type { NodeName, PublishedLink } from '../../src/model.ts';
 import { wordsOf } from '../../src/wire/mouth.ts';
 import type { WitnessMessage } from '../../src/witness/message.ts';
+import type { SearchProbe } from './search-probes.ts';
 import {
   type Done,
   openWire,
@@ -41,6 +42,8 @@ export interface SearchNode {
   readonly stoppedAt: Instant;
   readonly state: ElectionState;
   readonly wire: SearchWire;
+  readonly links: readonly PublishedLink[];
+  readonly probe: SearchProbe | undefined;
   /** The wire of an agent that was killed, until it notices. */
   readonly ghost: SearchWire | undefined;
   /** Revision of the cut that its watch has shown. */
@@ -82,6 +85,8 @@ export function newNode(
     stoppedAt: NEVER,
     state: initialState({ node: name, bootId: `b${boot}`, session: `p${process}` }, timing),
     wire: openWire({ node: name, bootId: `b${boot}` }, timing, now),
+    links: simLinks(name),
+    probe: undefined,
     ghost: undefined,
     shown: -1n,
     watch: 'in time',
@@ -100,12 +105,7 @@ export function isBusy({ begun }: SearchNode): boolean {
   return begun >= REQUESTS_IN_UNIT;
 }
 
-const LINKS = simLinks('n1');
-
-/**
- * Turns of the agent, until it has nothing left to do: in the order of `SimAgent`. Probes are lost here: who may be
- * holding alone is never taken over.
- */
+/** Turns of the agent, until it has nothing left to do: in the order of `SimAgent`. */
 export function looked(before: SearchNode, demand: Demand, now: Instant): Doing {
   if (isBusy(before)) {
     return { node: { ...before, looks: true }, writes: [], lists: [], says: [] };
@@ -119,13 +119,13 @@ export function looked(before: SearchNode, demand: Demand, now: Instant): Doing 
     const { facts, table } = node.wire;
     const world = {
       demand,
-      links: LINKS,
+      links: node.links,
       held: new Set(table.keys()),
       suspectSince: facts.suspectSince ?? undefined,
       selfFenced: facts.selfFenced,
       witness: reportOf(node.wire),
     };
-    const { state, active, until, heartbeat, claims, list, tell, beat, fatal } = decide(
+    const { state, active, until, heartbeat, claims, list, tell, probes, beat, fatal } = decide(
       node.state,
       world,
       now,
@@ -140,6 +140,9 @@ export function looked(before: SearchNode, demand: Demand, now: Instant): Doing 
     }
     for (const write of [heartbeat, claims]) if (write !== undefined) writes.push(write);
     if (list !== undefined) lists.push(list);
+    for (const { token, vips } of probes) {
+      node = { ...node, probe: { token, vips, rounds: 0, answers: new Set() } };
+    }
     for (const utterance of tell) node = after(node, uttered(node.wire, utterance, now), says, now);
     const words = wordsOf(beat);
     if (words === node.words && until !== null) continue;

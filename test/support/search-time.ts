@@ -1,6 +1,7 @@
 import type { WitnessMessage } from '../../src/witness/message.ts';
 import { begun, judging, newNode, reached, type SearchNode } from './search-node.ts';
 import { noteSaid } from './search-oracle.ts';
+import { askedAgain } from './search-probes.ts';
 import { acted, NOTHING_RECENT, type Step } from './search-steps.ts';
 import { hasFault, type SearchPlan, type SearchWorld, timeOf } from './search-world.ts';
 
@@ -59,6 +60,7 @@ function nextUnit(
     );
   }
   nodes = nodes.map((node) => (node.life === 'stopped' ? node : judging(node, now)));
+  nodes = askedAgain(nodes, now);
   const faultsLeft = before.faultsLeft - lost.length;
   const world = { ...before, unit, nodes, oracle, faultsLeft };
   const events = [

@@ -118,6 +118,11 @@ export function reportOf({ witness, facts }: SearchWire): WitnessReport | undefi
   return { links: new Map(facts.hearing && [[SIM_LINK, facts.hearing]]) };
 }
 
+/** Whether a request for any of these that arrives now is answered. */
+export function letsPass({ gate, table }: SearchWire, vips: readonly Vip[], now: Instant): boolean {
+  return vips.some((vip) => table.has(vip)) && shutReason({ ...gate }, now) === undefined;
+}
+
 /** Whether a frame could be leaving now: one that passes the gate, or has just passed. */
 export function mayAnswer({ gate, table }: SearchWire, now: Instant): boolean {
   if (table.size === 0) return false;

@@ -20,7 +20,8 @@ const WARM_UP_UNITS = 54;
 const STAGGER_AT = 20;
 
 export interface SearchOptions extends SearchSize {
-  readonly start: 'steady' | 'cold';
+  /** `cold`: no Lease exists; `steady`: all are members; `alone`: the first is, and the others come now. */
+  readonly start: 'steady' | 'cold' | 'alone';
   /** Faults in one history at most. */
   readonly faults: number;
   /** Units of time after which a history ends. */
@@ -127,6 +128,7 @@ function begunWith(step: Step, plan: SearchPlan): Step {
 function startOf(options: SearchOptions, plan: SearchPlan): SearchWorld {
   let world = coldStart(options, plan);
   if (options.start === 'cold') return world;
+  if (options.start === 'alone') world = withOthers(world, 'dead');
   while (world.unit < WARM_UP_UNITS) {
     if (world.unit === STAGGER_AT && world.nodes.every(({ life }) => life === 'running')) {
       world = staggered(world);
@@ -136,7 +138,12 @@ function startOf(options: SearchOptions, plan: SearchPlan): SearchWorld {
     if (next === undefined) throw new Error('the warm-up comes to an end');
     world = noted(next.world);
   }
-  return world;
+  return options.start === 'alone' ? withOthers(world, 'boots') : world;
+}
+
+function withOthers(world: SearchWorld, life: 'dead' | 'boots'): SearchWorld {
+  const nodes = world.nodes.map((node, i): SearchNode => (i > 0 ? { ...node, life } : node));
+  return { ...world, nodes };
 }
 
 /** The second node stands still for a unit: from then on its heartbeats come in between those of the others. */
