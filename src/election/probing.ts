@@ -90,11 +90,14 @@ export const NO_PROBES: Probes = {
 /**
  * Incarnations that must not be called dead yet: they may be holding on with nobody to hear them, and were
  * not found silent on the segment since their heartbeat changed last (design 4.4.3). One that is silent
- * stays so: whoever has stopped answering without the API server begins again with it only.
+ * stays so: whoever has stopped answering without the API server begins again with it only. And of one that
+ * has fenced itself there is no doubt.
  */
-export function unsureOf({ view, probes }: ElectionState): ReadonlySet<IncarnationId> {
+export function unsureOf({ view, probes, selfFenced }: ElectionState): ReadonlySet<IncarnationId> {
   const unsure = new Set<IncarnationId>();
-  for (const peer of view.values()) if (isUnsure(peer, probes)) unsure.add(peer.identity);
+  for (const peer of view.values()) {
+    if (isUnsure(peer, probes) && !selfFenced.has(peer.identity)) unsure.add(peer.identity);
+  }
   return unsure;
 }
 

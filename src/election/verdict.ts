@@ -85,7 +85,7 @@ export function judged(
     // A beat after the verdict: it lives, will read the fence and come back as the next incarnation.
     const stands = basis !== undefined && basis === peer.beat;
     const isDue = isOver || silenced.has(id);
-    const isUnsure = unsure.has(id) && !selfFenced.has(id);
+    const isUnsure = unsure.has(id);
     // A doubt stays while our own contact comes and goes.
     const stays = verdicts.doubted.has(id) && isExpired(peer, timing, now);
     if (isUnsure && (isDue || stands || stays)) doubted.add(id);
