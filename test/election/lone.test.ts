@@ -225,3 +225,17 @@ test('4.4.3: a machine that takes over the Leases of its namesake asks on the se
     assertOwner(sim, "n1'");
   }
 });
+
+test('4.4.2: of one that has fenced itself there is no doubt: it is not asked for, and its fence is final', () => {
+  const [vip = ''] = VIPS;
+  const node = new HandNode(['n1', 'n2'], [vip]);
+  const peer = new HandPeer(node.leases);
+  peer.mayHold = true;
+  peer.claim(1, [vip]);
+  peer.beat(1);
+  node.pass(500);
+  node.hear('n2/b/1', { kind: 'fence' });
+  node.answers = [{ vip, mac: simMac('n2') }];
+  node.pass(8000);
+  assert.deepEqual([...node.state.active.keys()], [vip]);
+});
