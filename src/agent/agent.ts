@@ -228,6 +228,7 @@ function turn(deps: AgentDeps, options: AgentOptions, parts: Parts): Decision | 
   const usable = usableLinks(deps.links.links(), options.linkFilter);
   wires.keep(linksToServe(usable, demand.ranges, demand.vips.keys()));
   const serving = wires.serving(usable, now);
+  const witness = wires.report();
   const decision = election.turn(
     {
       leases,
@@ -236,7 +237,7 @@ function turn(deps: AgentDeps, options: AgentOptions, parts: Parts): Decision | 
       held: wires.held(),
       suspectSince: wires.suspectSince(),
       selfFenced: wires.selfFenced(),
-      witness: wires.report(),
+      witness,
     },
     (holdings) => wires.setTables(tablesOf(holdings, demand, serving, options.node)),
   );
@@ -249,7 +250,7 @@ function turn(deps: AgentDeps, options: AgentOptions, parts: Parts): Decision | 
     leases,
     wires: wires.status(),
     stores,
-    witness: wires.report(),
+    witness,
     wallTime: deps.clock.wallTime(),
   };
   deps.metrics.turned(facts, now);

@@ -16,9 +16,9 @@ export const SUPPLANTED = 'another machine runs an agent under its node name';
 /**
  * Another machine under the name of ours, whose Leases stand where ours should: it runs an agent, or it is
  * this machine before it was started anew. Nobody can tell which, so it is waited for: who is there, stays.
- * It may be holding with nobody to hear it, and is asked on the segment then. (What an earlier process of this boot has left needs no wait: the lock of the host is ours.)
+ * It may be holding with nobody to hear it, and is asked on the segment then. Since `seenAt` it has shown no
+ * sign of life. (What an earlier process of this boot has left needs no wait: the lock of the host is ours.)
  */
-/** Since `seenAt` it has shown no sign of life. */
 export interface Namesake extends Suspect {
   readonly bootId: string;
   /** Its Leases as the newest LIST showed them. */

@@ -1,15 +1,10 @@
 import { requestFor } from '../arp/packet.ts';
 import { subnetContains } from '../net/ip.ts';
 import { parseIpv4 } from '../net/ipv4.ts';
+import type { OwnAddress } from '../sys/neighbourhood.ts';
 
 /** A segment has few gateways, and a host few addresses on it. */
 const MAX_QUESTIONS = 8;
-
-/** An address of ours on a link. */
-interface OwnAddress {
-  readonly ip: string;
-  readonly prefixLength: number;
-}
 
 /**
  * The ARP requests that ask for these addresses, each from our own address on the same subnet; what is no IPv4
