@@ -23,7 +23,7 @@ const AHEAD_MS = 200;
 const LOOK_MS = 50;
 /** Share of takerPatience that a held owner waits for its own contact once a peer shows some. */
 const HOLD_GRACE = 0.4;
-/** A peer that is in contact again is given so long a start before a held owner asks for successors. */
+/** Peers that are in contact again have to be so for so long before an owner asks them for successors. */
 const LEAD_MS = 500;
 /** From the time-out of a renewal to the answer to its repetition. */
 const RETRIED_MS = 200;
@@ -66,7 +66,10 @@ export function asksForSuccessors(state: ElectionState, now: Instant): boolean {
   const { peerContactSince: since, peerContactAt: at, phase, timing } = state;
   if (since === undefined || at === undefined || phase === 'reading') return false;
   if (now - state.contactAt <= contactGap(timing)) return false;
-  if (phase === 'held') return now - since >= LEAD_MS;
+  // After an outage somebody is back first, and our own next request may be, too. That holds for a member
+  // as well: the first of ours that is carried out may be one that was sent long ago.
+  if (now - since < LEAD_MS) return false;
+  if (phase === 'held') return true;
   // The peer reached the API server after we had failed to: it is not the API server that is away. And
   // a request that was lost once is no reason to move everything: the next has had its chance.
   const failedAt = firstFailedAt(state);

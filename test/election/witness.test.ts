@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { whomToAsk } from '../../src/election/asking.ts';
+import type { LeaseWrite } from '../../src/election/decide.ts';
 import type { WitnessReport } from '../../src/election/hearing.ts';
+import type { Heartbeat } from '../../src/election/records.ts';
 import { checkedTiming, silencePatience } from '../../src/election/timing.ts';
 import { instant } from '../../src/instant.ts';
 import type { Hearing } from '../../src/model.ts';
@@ -25,6 +27,8 @@ class Segment {
   #unbrokenSince = 0;
   /** Whether the API server can be reached. */
   api = true;
+  /** Heartbeats that had no answer, with the time of their sending. */
+  readonly unanswered: { readonly write: LeaseWrite<Heartbeat>; readonly sentAt: number }[] = [];
   foreign = true;
 
   constructor(peers: readonly string[]) {
@@ -87,6 +91,7 @@ class Segment {
   /** Every request fails. */
   #turnAlone(): void {
     const { heartbeat, claims } = this.node.turn();
+    if (heartbeat !== undefined) this.unanswered.push({ write: heartbeat, sentAt: this.node.now });
     for (const write of [heartbeat, claims]) {
       if (write !== undefined) this.node.answer(write, { kind: 'failed' });
     }
@@ -310,6 +315,31 @@ test('4.4.4: in an API outage nobody asks for successors', () => {
     asked ||= segment.node.last?.beat.leaving === true;
   }
   assert.equal(asked, false);
+});
+
+test('4.4.4: after an API outage an owner does not ask for successors because peers are back first', () => {
+  const segment = owner();
+  const { node } = segment;
+  segment.api = false;
+  const outage = node.now;
+  for (let i = 0; i < 50; i += 1) {
+    for (const name of segment.peers.keys()) {
+      segment.speaks.set(name, { contactAge: node.now - outage + 100 });
+    }
+    segment.pass(100);
+  }
+  assert.equal(node.state.phase, 'held');
+  // The first request of ours that etcd gets to after it stood still is one that we have long given up.
+  const late = segment.unanswered.find(({ sentAt }) => node.now - sentAt < holderPatience - 500);
+  assert(late !== undefined, 'it sent no heartbeat in the outage');
+  node.leases.commit(late.write);
+  node.watch();
+  assert.equal(node.state.phase, 'member');
+  for (const name of segment.peers.keys()) segment.speaks.set(name, { contactAge: 10 });
+  segment.pass(200);
+  assert.equal(node.last?.beat.leaving, false, 'peers that are back 200 ms earlier move its VIPs');
+  segment.pass(500);
+  assert.equal(node.last?.beat.leaving, true, 'now it is cut off, and they are not');
 });
 
 test('4.5: a RELEASE on the segment is a release at the barrier', () => {
