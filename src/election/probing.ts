@@ -42,7 +42,7 @@ export interface Probes {
   readonly token: number;
   readonly running: Running | undefined;
   readonly outcomes: ReadonlyMap<IncarnationId, Outcome>;
-  /** VIPs for which somebody answers who is no live owner: not claimed until nobody does. */
+  /** VIPs for which somebody answers who is no live node: not claimed until nobody does. */
   readonly conflicts: ReadonlyMap<Vip, Conflict>;
   /** VIPs of such incarnations that no link of ours could ask for: not claimed before one has. */
   readonly unasked: ReadonlySet<Vip>;
@@ -259,14 +259,14 @@ function concluded(state: ElectionState, running: Running, now: Instant): Probes
     const answered = answers.some(({ mac }) => hasMac(suspect, mac));
     outcomes.set(suspect.identity, { startedAt, answered });
   }
+  // A live node answers for what it claims, or has claimed until a moment ago: its Leases tell.
+  const live = present.filter(
+    (peer) => standing(state.verdicts, peer) === 'live' && claimsCount(peer),
+  );
   for (const { vip, mac } of answers) {
-    // Of a suspect that answers the claim stands; a live owner has every right.
-    if (suspects.some((suspect) => hasMac(suspect, mac))) continue;
-    const owners = present.filter(
-      (peer) =>
-        standing(state.verdicts, peer) === 'live' && claimsCount(peer) && peer.claims.vips.has(vip),
-    );
-    if (!owners.some((owner) => hasMac(owner, mac))) conflicts.set(vip, { mac, at: now });
+    // Of a suspect that answers the claim stands.
+    if ([...suspects, ...live].some((peer) => hasMac(peer, mac))) continue;
+    conflicts.set(vip, { mac, at: now });
   }
   const unasked = state.probes.unasked.difference(running.vips).union(running.unasked);
   return { ...state.probes, running: undefined, outcomes, conflicts, unasked };

@@ -59,6 +59,16 @@ const CASES: readonly {
     moves: false,
   },
   {
+    name: 'L4: etcd stands still for 6 s and then carries out what was given up: nothing moves',
+    nodes: 3,
+    atMost: 10,
+    fault: (sim) => {
+      sim.api.stillUntil = sim.now + 6000;
+    },
+    forMs: 12_000,
+    moves: false,
+  },
+  {
     name: 'L6: an agent that leaves hands over within 60 ms',
     nodes: 3,
     atMost: 60,

@@ -186,10 +186,10 @@ test('4.4.3: a VIP for which no link could ask when its holder was judged is ask
   const subnets = ['198.51.100.0/24'];
   const second = { name: 'data1', mac: '02:00:00:00:01:01', subnets, addresses: [] };
   node.links = [...simLinks('n1'), second];
-  node.answers = [{ vip: far, mac: simMac('n2') }];
+  node.answers = () => [{ vip: far, mac: simMac('n2') }];
   node.pass(12_000);
   assert.deepEqual([...node.state.active.keys()], [], 'two answer');
-  node.answers = [];
+  node.answers = () => [];
   node.pass(6000);
   assert.deepEqual([...node.state.active.keys()], [far]);
 });
@@ -204,13 +204,37 @@ test('a VIP that a stranger answers is not claimed because the link that could a
   peer.claim(1, [far]);
   peer.beat(1);
   node.links = [...simLinks('n1'), second];
-  node.answers = [{ vip: far, mac: '02:00:00:00:99:99' }];
+  node.answers = () => [{ vip: far, mac: '02:00:00:00:99:99' }];
   node.pass(8000);
   node.links = simLinks('n1');
   node.pass(8000);
   node.links = [...simLinks('n1'), second];
   node.pass(4000);
   assert.deepEqual([...node.state.active.keys()], [], 'two answer');
+});
+
+test('a live owner that answered a probe and released the VIP since keeps nobody from claiming it', () => {
+  const [vip = '', other = ''] = VIPS;
+  const node = new HandNode(['n1', 'n2', 'n3'], [vip]);
+  const lost = new HandPeer(node.leases, 'n2');
+  const owner = new HandPeer(node.leases, 'n3');
+  lost.mayHold = true;
+  lost.claim(1, [vip, other]);
+  owner.claim(1, [vip]);
+  lost.beat(1);
+  let asked = 0;
+  node.answers = () => {
+    asked += 1;
+    owner.claim(1, []);
+    node.watch();
+    return [{ vip, mac: simMac('n3') }];
+  };
+  for (let i = 0; i < 14; i += 1) {
+    owner.beat(1);
+    node.pass(500);
+  }
+  assert(asked > 0, 'it called n2 dead without asking');
+  assert.deepEqual([...node.state.active.keys()], [vip]);
 });
 
 test('4.4.3: a machine that takes over the Leases of its namesake asks on the segment first', () => {
@@ -235,7 +259,7 @@ test('4.4.2: of one that has fenced itself there is no doubt: it is not asked fo
   peer.beat(1);
   node.pass(500);
   node.hear('n2/b/1', { kind: 'fence' });
-  node.answers = [{ vip, mac: simMac('n2') }];
+  node.answers = () => [{ vip, mac: simMac('n2') }];
   node.pass(8000);
   assert.deepEqual([...node.state.active.keys()], [vip]);
 });

@@ -175,10 +175,10 @@ test('a lone machine that was started anew is asked on the segment, and waited f
   const { node, other } = started('x');
   other.mayHold = true;
   other.claim(3, [VIP]);
-  node.answers = [{ vip: VIP, mac: simMac('n1') }];
+  node.answers = () => [{ vip: VIP, mac: simMac('n1') }];
   node.pass(4 * takerPatience);
   assert.equal(node.state.phase, 'reading');
-  node.answers = [];
+  node.answers = () => [];
   node.pass(6000);
   assert.deepEqual([...node.state.active.keys()], [VIP]);
 });

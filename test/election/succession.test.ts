@@ -36,7 +36,7 @@ test('a VIP that could not be asked for is not taken by an heir that knows nothi
   const heir = heirOf([NEAR, FAR], true);
   const second = { name: 'data1', mac: '02:00:00:00:01:01', subnets: ['198.51.100.0/24'] };
   heir.links = [...simLinks('n1'), { ...second, addresses: [] }];
-  heir.answers = [{ vip: FAR, mac: '02:00:00:00:00:02' }];
+  heir.answers = () => [{ vip: FAR, mac: '02:00:00:00:00:02' }];
   heir.pass(8000);
   assert.equal(heir.state.active.has(FAR), false, 'two answer');
 });

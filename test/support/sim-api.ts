@@ -8,6 +8,8 @@ import type { SimQueue } from './sim-queue.ts';
 
 const SLOW_MS = 4500;
 const RELIST_MS = 500;
+/** What waited for etcd is carried out within this. */
+const BACKLOG_MS = 150;
 /** Cuts that a stale watch cache may still show. */
 const PAST_CUTS = 40;
 
@@ -27,6 +29,8 @@ export class SimApi {
   mood: 'reliable' | 'flaky' = 'reliable';
   /** Until then every request takes up to 4.5 s. */
   slowUntil = 0;
+  /** Until then etcd stands still; then it gets to what waited, whoever has given up on it, in any order. */
+  stillUntil = 0;
   readonly #deps: ApiDeps;
   readonly #past: LeaseCut[] = [];
   /** What will happen to the next request of a node. */
@@ -149,10 +153,15 @@ export class SimApi {
     const isSlow = queue.now < this.slowUntil || this.#unlucky(0.06);
     const slow = isSlow ? random() * SLOW_MS : 0;
     const hangs = typeof fate === 'number' ? fate : 0;
-    queue.after(2 + random() * 8 + slow + hangs, () => {
+    const arrive = () => {
       if (queue.now < node.apiCutUntil) return;
       if (isSlow) journal.disturbedAt = queue.now;
       serve(fate !== 'no answer');
+    };
+    queue.after(2 + random() * 8 + slow + hangs, () => {
+      const wait = this.stillUntil - queue.now;
+      if (wait <= 0) arrive();
+      else queue.after(wait + random() * BACKLOG_MS, arrive);
     });
   }
 

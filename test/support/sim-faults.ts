@@ -38,6 +38,10 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   'API slow for all': (sim, _, ms) => {
     sim.api.slowUntil = sim.now + ms / 4;
   },
+  'etcd stands still': (sim, _, ms) => {
+    sim.api.stillUntil = sim.now + ms;
+    sim.after(ms, () => sim.disturbed());
+  },
   'one request is lost': (sim, node, _, random) => sim.api.loseNext(node, random() < 0.5),
   'one request hangs': (sim, node, ms) => sim.api.hangNext(node, ms),
   'watch lags': (_, node, _ms, random) => {
@@ -187,6 +191,7 @@ export function injectFault(sim: SimCluster, { name, node, ms, salt }: SimFault)
 export function heal(sim: SimCluster): void {
   sim.api.mood = 'reliable';
   sim.api.slowUntil = 0;
+  sim.api.stillUntil = 0;
   sim.journal.disturbedAt = sim.now;
   sim.segment?.heal();
   const names = [...sim.demand.nodes];

@@ -36,8 +36,8 @@ export class HandNode {
   witness: WitnessReport | undefined;
   /** Its usable links. */
   links: readonly PublishedLink[] = simLinks('n1');
-  /** Who answers on its segments when it asks for VIPs. */
-  answers: readonly ProbeAnswer[] = [];
+  /** Who answers on its segments when it asks for VIPs; what else happens meanwhile happens here. */
+  answers: () => readonly ProbeAnswer[] = () => [];
   readonly #nodes: readonly string[];
   readonly #vips: readonly Vip[];
 
@@ -104,7 +104,7 @@ export class HandNode {
       const decision = this.turn();
       const { heartbeat, claims, list, probes } = decision;
       for (const order of probes) {
-        const answers = this.answers.filter(({ vip }) => order.vips.includes(vip));
+        const answers = this.answers().filter(({ vip }) => order.vips.includes(vip));
         this.state = probed(this.state, { ...order, answers }, this.at());
       }
       for (const write of [heartbeat, claims]) if (write !== undefined) this.carryOut(write);
