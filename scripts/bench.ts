@@ -22,14 +22,16 @@ import { aimTable, type Measured, report, verdicts } from '../test/bench/report.
 
 /** Until garbage and timers of what came before are out of the way. */
 const SETTLE_MS = 10_000;
+const SERVICES = 300;
 const HELP = `npm run bench -- [--rounds N] [--interval MS] [--nodes N] [--services N] [--rest SECONDS] [--json FILE] [--write]
   --rounds N      requests to each of the three targets (3000)
   --interval MS   between two requests to one target (10: 100 a second to each)
   --nodes N       nodes of the lab (3)
-  --services N    Services of type LoadBalancer (300)
+  --services N    Services of type LoadBalancer (${SERVICES})
   --rest SECONDS  how long API writes and processor time at rest are counted (30)
   --json FILE     writes what was measured, every single latency included, to a file
-  --write         writes the report to docs/bench.md
+  --write         writes the report to docs/bench.md; with another number of Services to
+                  docs/bench-N-services.md
 `;
 const root = join(import.meta.dirname, '..');
 const started = performance.now();
@@ -39,7 +41,7 @@ const { values: options } = parseArgs({
     rounds: { type: 'string', default: '3000' },
     interval: { type: 'string', default: '10' },
     nodes: { type: 'string', default: '3' },
-    services: { type: 'string', default: '300' },
+    services: { type: 'string', default: String(SERVICES) },
     rest: { type: 'string', default: '30' },
     json: { type: 'string' },
     write: { type: 'boolean', default: false },
@@ -117,8 +119,9 @@ function publish(run: Measured): void {
   }
   if (options.write) {
     mkdirSync(join(root, 'docs'), { recursive: true });
-    writeFileSync(join(root, 'docs/bench.md'), text);
-    say('written: docs/bench.md');
+    const page = run.services === SERVICES ? 'bench.md' : `bench-${run.services}-services.md`;
+    writeFileSync(join(root, 'docs', page), text);
+    say(`written: docs/${page}`);
   }
   process.stdout.write(`${text}\n${aimTable(run)}\n`);
 }

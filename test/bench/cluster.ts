@@ -1,13 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Daemon, installNamespace } from '../lab/agents.ts';
-import { type Lab, startLab } from '../lab/lab.ts';
+import type { Daemon } from '../lab/agents.ts';
+import type { Lab } from '../lab/lab.ts';
+import { startRunningLab } from '../lab/running-lab.ts';
 import { until } from '../lab/until.ts';
 
 /** Addresses of the lab's wide subnet that the benchmark hands out; its responder's lies beside them. */
-const POOL = '198.18.8.0-198.18.11.255';
+const POOL = '198.18.8.0-198.18.23.255';
 export const responderAddress = '198.18.7.7';
 /** Requests to the API server at a time while the Services are made. */
 const LANES = 8;
+/** For thousands of Services to get an address, or to be claimed. */
+const PATIENCE_MS = 300_000;
 
 /** A lab with the shipped programs and Services, at rest. */
 export interface BenchCluster extends AsyncDisposable {
@@ -24,29 +27,26 @@ export interface BenchSize {
   readonly say: (text: string) => void;
 }
 
-/** Makes the cluster and waits until every Service has an address that an agent has announced. */
+/** Makes the cluster, witness included, and waits until every Service has an address that an agent has announced. */
 export async function startCluster({ nodes, services, say }: BenchSize): Promise<BenchCluster> {
-  const lab = await startLab({ nodes, clients: 1 });
+  const running = await startRunningLab({
+    nodes,
+    clients: 1,
+    pool: POOL,
+    protection: 'with witness',
+    launch: (_, { link }) => ({ flags: ['--link-include', `^${link}$`] }),
+  });
+  const { lab, controller } = running;
   try {
     say(`lab ${lab.id} stands: ${nodes} nodes, one segment, a control plane`);
-    await lab.install();
-    const controller = await lab.controller();
-    const agents = await Promise.all(
-      lab.nodes.map((node) => lab.agent(node, '--link-include', `^${node.link}$`)),
-    );
-    for (const kind of ['IPAddressPool', 'L2Advertisement']) {
-      await lab.apply({
-        apiVersion: 'leasehold.dev/v1alpha1',
-        kind,
-        metadata: { name: 'bench', namespace: installNamespace },
-        spec: kind === 'IPAddressPool' ? { addresses: [POOL] } : {},
-      });
-    }
+    const agents = lab.nodes.map((node) => running.agent(node));
     const names = Array.from({ length: services }, (_, index) => `bench-${index + 1}`);
     await makeServices(lab, names);
     say(`${services} Services made`);
     const vips = await addressesOf(lab, services);
-    await until('every VIP is claimed', () => claimedBy(agents) >= services, { timeout: 120_000 });
+    await until('every VIP is claimed', () => claimedBy(agents) >= services, {
+      timeout: PATIENCE_MS,
+    });
     say('every VIP is claimed');
     return {
       lab,
@@ -80,7 +80,7 @@ async function addressesOf(lab: Lab, services: number): Promise<string[]> {
       await sleep(500);
       return undefined;
     },
-    { timeout: 120_000 },
+    { timeout: PATIENCE_MS },
   );
 }
 

@@ -55,7 +55,7 @@ interface Aim {
 export function report(run: Measured): string {
   return [
     '# Benchmark',
-    `\`${run.command}\`, ${run.date}: ${machine()}. ${run.nodes} nodes in network namespaces, ` +
+    `\`${run.command}\`, ${run.date}: ${machine()}. ${run.nodes} nodes in network namespaces, witness on, ` +
       `${run.services} Services, ${run.vips} VIPs on the probed node ${run.probed.node}, ` +
       `${run.probed.links} link; agents and wires ran the ${run.program}.`,
     aimTable(run),
