@@ -79,6 +79,7 @@ export class SimAgent {
   #turnPlanned = false;
   #timers = 0;
   #permittedAt: Instant;
+  #hasJoined = false;
   #beat: Beat | undefined;
   #words = '';
   #life: 'running' | 'ending' | 'ended' = 'running';
@@ -150,6 +151,7 @@ export class SimAgent {
     const world = this.#world();
     const decision = decide(this.state, world, now);
     this.state = decision.state;
+    this.#noteJoin();
     this.#note(decision.active);
     this.#idle = world;
     this.#wakeAt = decision.wakeAt;
@@ -161,6 +163,14 @@ export class SimAgent {
       const { node, timing } = this.#deps;
       this.#on(trueSpan(node, timing.takerPatience), () => this.#endOf('fatal'));
     } else if (decision.left) this.#endOf('left');
+  }
+
+  /** A process may wait long before it joins, and who joins may be the first in rank: all begins anew. */
+  #noteJoin(): void {
+    if (this.#hasJoined || this.state.firstMemberAt === undefined) return;
+    this.#hasJoined = true;
+    const { journal, queue } = this.#deps;
+    journal.disturbedAt = queue.now;
   }
 
   /** In this order: tables, then writes, then the LIST, then what is said, then the permit. */

@@ -165,7 +165,8 @@ export const SETTINGS: Readonly<Record<string, Fault>> = {
   /**
    * Once, etcd goes back to what it was 10 to 16 s before. (With a younger backup the nodes catch up with
    * its revisions before they LIST and notice nothing; but nobody restores one of the last second.) A
-   * process that starts right then takes the backup for the truth: no promise covers that either.
+   * process that starts right then takes the backup for the truth: no promise covers that either, nor one
+   * that has just started and has read nothing yet.
    */
   'restored from a backup': (sim, _, _ms, random) => {
     const age = 10_000 + random() * 6000;
@@ -173,6 +174,11 @@ export const SETTINGS: Readonly<Record<string, Fault>> = {
       const backup = sim.leases.backup();
       sim.after(age, () => {
         sim.holdStarts(AUTHORITY_MS);
+        for (const { name, agent } of sim.nodes.values()) {
+          if (agent?.state.newest !== 0n) continue;
+          sim.kill(name);
+          sim.start(name);
+        }
         sim.api.restore(backup);
       });
     });
