@@ -52,7 +52,7 @@ export class SimApi {
     this.#served(node, (answers) => {
       const outcome = this.leases.commit(write, node.version);
       if (outcome.kind === 'committed') {
-        journal.committed(write.record, sentAt, queue.now);
+        journal.committed(node, write.record, { sentAt, now: queue.now });
         const text = write.record.kind === 'claims' ? this.#deps.unclaimed(node) : undefined;
         if (text !== undefined) journal.breach('S4', text);
         this.publish();

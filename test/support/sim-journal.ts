@@ -56,6 +56,8 @@ export class SimJournal {
     string,
     { readonly node: NodeName; readonly session: string; readonly incarnation: number }
   >();
+  /** By host: of the newest write that was committed. */
+  readonly #newest = new Map<string, number>();
   /** The node that activated each VIP last. */
   readonly #owners = new Map<Vip, NodeName>();
   #ownersBefore: ReadonlyMap<Vip, NodeName> = new Map();
@@ -79,8 +81,10 @@ export class SimJournal {
     this.#written.set(name, { node, session, incarnation });
     if (before !== undefined && before.session !== session) this.#forgetReleases(node);
     if (before?.session !== session && this.#hasLost(node)) return;
-    if (before === undefined || incarnation >= before.incarnation) return;
-    this.breach('S6', `${name} wrote as incarnation ${incarnation} after ${before.incarnation}`);
+    // A process finds what those before it have committed, not what they have sent in vain.
+    const last = before?.session === session ? before.incarnation : this.#newest.get(name);
+    if (last === undefined || incarnation >= last) return;
+    this.breach('S6', `${name} wrote as incarnation ${incarnation} after ${last}`);
   }
 
   /** Whether a process that begins may have found anything: the one after the loss, or the one after that. */
@@ -91,9 +95,14 @@ export class SimJournal {
     return processes > 0;
   }
 
-  /** The record, sent by its node at that time of its clock, is committed at the true time `now`. */
-  committed(record: Heartbeat | Claims, sentAt: Instant, now: number): void {
+  /** The record, sent by a host at that time of its clock, is committed at the true time `now`. */
+  committed(
+    { name }: Pick<SimNode, 'name'>,
+    record: Heartbeat | Claims,
+    { sentAt, now }: { readonly sentAt: Instant; readonly now: number },
+  ): void {
     const { node } = record;
+    this.#newest.set(name, record.incarnation);
     const id = incarnationId(record);
     this.stirred();
     if (record.kind === 'claims') {
