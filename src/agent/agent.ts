@@ -4,7 +4,7 @@ import { initialState } from '../election/state.ts';
 import { contactGap, type Timing } from '../election/timing.ts';
 import { add, type Instant } from '../instant.ts';
 import type { KubeApi } from '../kube/api.ts';
-import type { NodeName, PublishedLink } from '../model.ts';
+import type { NodeName } from '../model.ts';
 import { type LinkFilter, usableLinks } from '../net/usable-links.ts';
 import type { Clock } from '../sys/clock.ts';
 import { bootId, sessionId } from '../sys/host.ts';
@@ -13,14 +13,21 @@ import type { Log } from '../sys/log.ts';
 import type { NodeLock } from '../sys/node-lock.ts';
 import type { WitnessKeys } from '../sys/witness-keys.ts';
 import { linksToServe, tablesOf } from './carry.ts';
-import type { ClusterDemand } from './demand.ts';
 import { type ElectionLoop, electionLoop } from './election-loop.ts';
 import { leasePort } from './lease-port.ts';
 import type { AgentMetrics } from './metrics.ts';
 import { permitter } from './permits.ts';
+import { reportMoves } from './report-moves.ts';
 import { type Changed, changedSignal } from './signal.ts';
 import { type AgentStores, openStores } from './stores.ts';
-import { awaitTurn, caughtUp, handOver } from './succession.ts';
+import {
+  awaitTurn,
+  caughtUp,
+  handOver,
+  type Overlap,
+  overlapOf,
+  waitingOnly,
+} from './succession.ts';
 import { WireSet } from './wires.ts';
 
 /** Pace of the agent's tick, in every profile (I8). */
@@ -68,6 +75,8 @@ interface Ears {
 
 interface Parts extends Shared {
   readonly election: ElectionLoop;
+  /** With the agent before us on this host. */
+  readonly overlap: Overlap;
 }
 
 /** How an agent came to its end. */
@@ -92,8 +101,11 @@ export async function runAgent(
   let end: AgentEnd = 'never began';
   if (lock !== 'aborted') {
     await caughtUp(deps, lock, shared.stores);
-    const election = openElection(deps, options, { ...shared, lock, onChange: changed.raise });
-    end = await run(deps, options, { ...shared, election, lock, changed, signal });
+    const { raise } = changed;
+    const claimed = shared.stores.leases().claims.get(options.node)?.record.vips.keys() ?? [];
+    const overlap = overlapOf(deps, lock, claimed, raise);
+    const election = openElection(deps, options, { ...shared, lock, onChange: raise });
+    end = await run(deps, options, { ...shared, election, overlap, lock, changed, signal });
   }
   for (const watch of watches) watch.close();
   await Promise.all([shared.wires.close(), shared.stores.close()]);
@@ -217,7 +229,7 @@ function followKeys({ watchKeys, log }: AgentDeps, options: AgentOptions, wires:
 
 /** One look at the world and what follows from it; undefined while the stores are still being filled. */
 function turn(deps: AgentDeps, options: AgentOptions, parts: Parts): Decision | undefined {
-  const { stores, wires, election } = parts;
+  const { stores, wires, election, overlap } = parts;
   const demand = stores.demand();
   const now = deps.clock.now();
   if (demand === undefined) {
@@ -229,21 +241,26 @@ function turn(deps: AgentDeps, options: AgentOptions, parts: Parts): Decision | 
   wires.keep(linksToServe(usable, demand.ranges, demand.vips.keys()));
   const serving = wires.serving(usable, now);
   const witness = wires.report();
+  const before = overlap.held();
   const decision = election.turn(
     {
       leases,
       demand,
       links: serving,
-      held: wires.held(),
+      held: wires.held().union(before),
       suspectSince: wires.suspectSince(),
       selfFenced: wires.selfFenced(),
       witness,
     },
-    (holdings) => wires.setTables(tablesOf(holdings, demand, serving, options.node)),
+    (decided) => {
+      const holdings = before.size > 0 ? waitingOnly(decided) : decided;
+      wires.setTables(tablesOf(holdings, demand, serving, options.node));
+    },
   );
+  overlap.follow(decision);
   for (const utterance of decision.tell) wires.tell(utterance);
   wires.probe(decision.probes);
-  report(deps, decision, demand, serving);
+  reportMoves(deps, decision, demand, serving);
   const facts = {
     election: election.state(),
     demand,
@@ -255,23 +272,4 @@ function turn(deps: AgentDeps, options: AgentOptions, parts: Parts): Decision | 
   };
   deps.metrics.turned(facts, now);
   return decision;
-}
-
-function report(
-  { log, metrics }: AgentDeps,
-  { moves }: Decision,
-  demand: ClusterDemand,
-  links: readonly PublishedLink[],
-): void {
-  for (const move of moves) {
-    const services = demand.services.get(move.vip) ?? [];
-    const carried = links.map((link) => link.name);
-    log.info({ ...move, services, links: carried }, moveText(move));
-    metrics.moved(move);
-  }
-}
-
-function moveText({ vip, from, to, reason }: Decision['moves'][number]): string {
-  if (to === undefined) return `${vip} is given up by ${from}: ${reason}`;
-  return `${vip} goes ${from === undefined ? '' : `from ${from} `}to ${to}: ${reason}`;
 }

@@ -1,10 +1,13 @@
+import { authorityOf, type Decision, proofOf } from '../election/decide.ts';
 import { knownDead } from '../election/probing.ts';
-import { add, type Instant } from '../instant.ts';
+import type { ElectionState } from '../election/state.ts';
+import { add, type Instant, NEVER } from '../instant.ts';
+import type { Vip } from '../model.ts';
 import { usableLinks } from '../net/usable-links.ts';
 import type { NodeLock } from '../sys/node-lock.ts';
 import type { Grant } from '../wire/messages.ts';
 import type { AgentDeps, AgentOptions } from './agent.ts';
-import { linksToServe, tablesOf } from './carry.ts';
+import { type Holdings, linksToServe, tablesOf } from './carry.ts';
 import type { ElectionLoop } from './election-loop.ts';
 import { rehearsal } from './rehearsal.ts';
 import type { Changed } from './signal.ts';
@@ -21,6 +24,13 @@ const STOP_MS = 300;
 const LOOK_MS = 2;
 /** By then the heir answers. */
 const LINGER_MS = 300;
+/**
+ * So long the wires go on answering under the last incarnation while the heir begins the next. Nobody takes its VIPs
+ * over before: it is heard, and to find it silent takes longer.
+ */
+const OVERLAP_MS = 250;
+/** Of a predecessor that is gone without a word a frame may still be on its way (A2). */
+const LAST_FRAME_MS = 200;
 
 interface Ready {
   readonly stores: AgentStores;
@@ -57,7 +67,7 @@ export async function awaitTurn(
   return lock;
 }
 
-/** Stops answering, leaves the claims as they are, and passes the lock on. */
+/** Leaves the claims as they are, passes the lock on, and answers until the heir does. */
 export async function handOver(
   { clock, log }: AgentDeps,
   { wires, election, lock }: Ready & { readonly election: ElectionLoop; readonly lock: NodeLock },
@@ -66,14 +76,17 @@ export async function handOver(
     const { heartbeat, claims } = election.state();
     return heartbeat.inFlight === undefined && claims.inFlight === undefined;
   });
+  const state = election.state();
+  const { heartbeat, claims } = state;
+  const revision = laterOf(heartbeat.base ?? 0n, claims.base ?? 0n);
+  wires.tick(lastGrant(state, clock.now()), clock.now());
+  await lock.handOver({ revision, dead: knownDead(state) }, OVERLAP_MS);
   wires.setTables(new Map());
   wires.tick(nothing(clock.now()), clock.now());
   const stopped = await until(clock, STOP_MS, () => wires.held().size === 0);
   // Closing ends it, by force if it has to.
   if (!stopped) await wires.close();
-  const { heartbeat, claims } = election.state();
-  const revision = laterOf(heartbeat.base ?? 0n, claims.base ?? 0n);
-  await lock.handOver({ revision, dead: knownDead(election.state()) });
+  await lock.stopped();
   log.info({}, 'handed over to the agent that waits on this node');
   // The end of our processes takes the processor from the heir, which nobody waits for but now.
   await clock.sleep(LINGER_MS);
@@ -87,6 +100,52 @@ export async function caughtUp(
 ): Promise<void> {
   if (succession.kind === 'found free') return;
   await until(clock, SETTLE_MS, () => stores.leases().revision >= succession.revision);
+}
+
+/** What an heir knows of the process that hands over to it. */
+export interface Overlap {
+  /** VIPs for which that one may still be answering. */
+  held(): ReadonlySet<Vip>;
+  /** To be told of every decision. */
+  follow(decision: Decision): void;
+}
+
+/**
+ * The time in which our predecessor on this host answers, and we do not yet: until all that it claimed is active, so
+ * that its stop and our beginning are all that is missed. `onChange` is called at its end.
+ */
+export function overlapOf(
+  { clock }: Pick<AgentDeps, 'clock'>,
+  { succession }: NodeLock,
+  claimed: Iterable<Vip>,
+  onChange: () => void,
+): Overlap {
+  if (succession.kind === 'found free') return { held: () => new Set(), follow: () => {} };
+  const { predecessor } = succession;
+  let held: ReadonlySet<Vip> = new Set(claimed);
+  let isCalled = false;
+  const end = () => {
+    held = new Set();
+    onChange();
+  };
+  void predecessor.end.then((how) => {
+    if (how === 'stopped') end();
+  });
+  void clock.sleep(OVERLAP_MS + LAST_FRAME_MS).then(end);
+  return {
+    held: () => held,
+    follow({ active, waiting }) {
+      if (isCalled || active.size < held.size || waiting.size > 0) return;
+      isCalled = true;
+      predecessor.ready();
+    },
+  };
+}
+
+/** The tables of an agent whose predecessor may still be answering: it remembers who asks. */
+export function waitingOnly({ active, waiting }: Holdings): Holdings {
+  const all = new Set([...active.keys(), ...waiting]);
+  return { active: new Map(), silentSince: new Map(), waiting: all };
 }
 
 function laterOf(a: bigint, b: bigint): bigint {
@@ -115,6 +174,13 @@ function makeReady(
     selfFenced: 0,
     witness: wires.report(),
   });
+}
+
+/** The grant of an agent that will not renew its authority. */
+function lastGrant(state: ElectionState, now: Instant): Grant {
+  const until = Math.min(authorityOf(state) ?? NEVER, add(now, OVERLAP_MS)) as Instant;
+  const { incarnation } = state;
+  return { ...nothing(now), until, provenAt: proofOf(state), incarnation };
 }
 
 /** The grant of an agent that has no authority and nothing to say. */

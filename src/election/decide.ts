@@ -199,8 +199,9 @@ function withClaims(
   const idle = { state, write: undefined };
   if (state.phase === 'reading' || now < state.nextClaimsAt) return idle;
   if (state.claims.inFlight !== undefined || state.claims.refused) return idle;
-  // I5: the next incarnation is not announced while a wire may still answer under the last one.
-  if (state.claims.committed === 0 && world.held.size > 0) return idle;
+  // I5: the next incarnation is not announced while a wire may still answer under the last one. But for an
+  // heir: its first write claims all that its predecessor claimed, and that one's wires stop before anybody could doubt it (0016).
+  if (state.claims.committed === 0 && world.held.size > 0 && !state.inherits) return idle;
   const content = contentOf(state, world, now);
   // An attempt that may still commit is written over, whatever it said: until then nothing is certain.
   const settledAlready = undecided(state.claims).length === 0 && !hasVoid(state, content);

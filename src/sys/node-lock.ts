@@ -1,20 +1,33 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { createInterface } from 'node:readline';
 import type { IncarnationId } from '../model.ts';
 import type { Clock } from './clock.ts';
 
 const RETRY_MS = 100;
-/** What the holder says to the one that waits, once it has stopped and passes its place on. */
-const OVER = /^over (\d{1,20})((?: \S+)*)$/;
+/** What the holder says to the one that waits, a line each: it may begin; it goes on alone. */
+const BEGIN = /^begin (\d{1,20})((?: \S+)*)$/;
+const STOPPED = 'stopped';
+/** What the one that waits says once it could go on. */
+const READY = 'ready';
 
 /** How the lock came to us. */
 export type Succession =
   /** Nobody held it, or whoever did has ended: a wire of its may have outlived it. */
   | { readonly kind: 'found free' }
   /**
-   * The holder has stopped answering, left its claims as they are, and passed the lock on to us. Its last
-   * write was committed at `revision`, and these incarnations of others were dead for good.
+   * The holder writes no more, leaves its claims as they are, and has passed the lock on to us. Its last write
+   * was committed at `revision`, and these incarnations of others were dead for good. It goes on answering
+   * for a moment, at most until we say that we are ready.
    */
-  | ({ readonly kind: 'handed over' } & LastWord);
+  | ({ readonly kind: 'handed over'; readonly predecessor: Predecessor } & LastWord);
+
+/** The process that hands over to us. */
+export interface Predecessor {
+  /** How it ended: it has said that it answers no more, or it is gone without a word. */
+  readonly end: Promise<'stopped' | 'gone'>;
+  /** Tells it that nobody has to answer for us any longer. */
+  ready(): void;
+}
 
 /** What the holder leaves to the one that waits. */
 export interface LastWord {
@@ -27,8 +40,13 @@ export interface NodeLock {
   readonly succession: Succession;
   /** Whether another process waits for it. */
   hasHeir(): boolean;
-  /** Gives it up; the one that waits is told that it may go on from where this process stopped. */
-  handOver(word: LastWord): Promise<void>;
+  /**
+   * Gives it up: the one that waits may begin, and this process does nothing but answer from now on. Resolves when
+   * the other one is ready to answer, or is gone, or after `patience` milliseconds.
+   */
+  handOver(word: LastWord, patience: number): Promise<void>;
+  /** Tells the one that has begun that this process has stopped answering. */
+  stopped(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -47,14 +65,12 @@ export async function takeNodeLock(
   while (!options.signal.aborted) {
     const heirs = new Set<Socket>();
     const server = await listen(name, heirs);
-    if (server !== 'taken') return lockOf(server, heirs, succession);
+    if (server !== 'taken') return lockOf(server, heirs, succession, clock);
     if (!waited) options.onWait();
     waited = true;
-    const [, revision, dead = ''] = OVER.exec(await lastWord(name, options.signal)) ?? [];
-    if (revision !== undefined) {
-      const ids = dead.split(' ').filter((id) => id !== '');
-      succession = { kind: 'handed over', revision: BigInt(revision), dead: ids };
-    } else {
+    const handedOver = await successionFrom(name, options.signal);
+    if (handedOver !== undefined) succession = handedOver;
+    else {
       succession = { kind: 'found free' };
       await clock.sleep(RETRY_MS, options.signal);
     }
@@ -62,7 +78,13 @@ export async function takeNodeLock(
   return 'aborted';
 }
 
-function lockOf(server: Server, heirs: Set<Socket>, succession: Succession): NodeLock {
+function lockOf(
+  server: Server,
+  heirs: Set<Socket>,
+  succession: Succession,
+  clock: Clock,
+): NodeLock {
+  let heir: Socket | undefined;
   const close = () =>
     new Promise<void>((resolve) => {
       server.close(() => resolve());
@@ -71,14 +93,22 @@ function lockOf(server: Server, heirs: Set<Socket>, succession: Succession): Nod
   return {
     succession,
     hasHeir: () => heirs.size > 0,
-    async handOver({ revision, dead }) {
-      const [heir] = heirs;
+    async handOver({ revision, dead }, patience) {
+      [heir] = heirs;
       // The name has to be free before the heir hears of it.
-      const freed = new Promise<void>((resolve) => server.close(() => resolve()));
-      const word = ['over', revision, ...dead].join(' ');
-      if (heir !== undefined) await new Promise<void>((sent) => heir.end(word, sent));
+      server.close();
+      if (heir === undefined) return;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      linesOf(heir, (line) => line === READY && resolve());
+      heir.once('close', () => resolve());
+      heir.write(`${['begin', revision, ...dead].join(' ')}\n`);
+      await Promise.race([promise, clock.sleep(patience)]);
+    },
+    async stopped() {
+      if (heir?.writable === true) {
+        await new Promise<void>((sent) => heir?.end(`${STOPPED}\n`, sent));
+      }
       for (const other of heirs) other.destroySoon();
-      await freed;
     },
     close,
   };
@@ -91,7 +121,7 @@ function listen(name: string, heirs: Set<Socket>): Promise<Server | 'taken'> {
     heir.unref();
     heir.on('error', () => {});
     heir.on('close', () => heirs.delete(heir));
-    // A word or an end of its own tells nothing but that it is gone.
+    // Its end is seen only by who reads.
     heir.resume();
   });
   server.once('error', (error: NodeJS.ErrnoException) => {
@@ -105,22 +135,37 @@ function listen(name: string, heirs: Set<Socket>): Promise<Server | 'taken'> {
   return promise;
 }
 
-/** Waits at the holder's door; what it says when it goes, empty if it just ends. */
-function lastWord(name: string, signal: AbortSignal): Promise<string> {
-  const { promise, resolve } = Promise.withResolvers<string>();
-  let word = '';
+/** Waits at the holder's door; undefined if it just ends. */
+function successionFrom(name: string, signal: AbortSignal): Promise<Succession | undefined> {
+  const { promise, resolve } = Promise.withResolvers<Succession | undefined>();
+  const end = Promise.withResolvers<'stopped' | 'gone'>();
   const socket = connect(pathOf(name));
   const leave = () => socket.destroy();
   signal.addEventListener('abort', leave, { once: true });
-  socket.setEncoding('utf8').on('data', (text: string) => {
-    word += text;
+  linesOf(socket, (line) => {
+    if (line === STOPPED) end.resolve('stopped');
+    const [, revision, dead = ''] = BEGIN.exec(line) ?? [];
+    if (revision === undefined) return;
+    signal.removeEventListener('abort', leave);
+    const ids = dead.split(' ').filter((id) => id !== '');
+    const ready = () => void socket.write(`${READY}\n`);
+    const predecessor = { end: end.promise, ready };
+    resolve({ kind: 'handed over', revision: BigInt(revision), dead: ids, predecessor });
   });
   socket.on('error', () => {});
   socket.on('close', () => {
     signal.removeEventListener('abort', leave);
-    resolve(word);
+    end.resolve('gone');
+    resolve(undefined);
   });
   return promise;
+}
+
+/** A connection that breaks ends, which is all that anybody here wants to know of it. */
+function linesOf(socket: Socket, onLine: (line: string) => void): void {
+  createInterface(socket)
+    .on('line', onLine)
+    .on('error', () => {});
 }
 
 function pathOf(name: string): string {

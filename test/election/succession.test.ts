@@ -32,6 +32,34 @@ test('4.5: a handover on one node takes no longer where VIPs came from a node th
   }
 });
 
+test('0016: an heir claims everything anew while its predecessor still answers, and gives nothing of it up', () => {
+  const heir = heirOf([NEAR], false);
+  heir.excluded = true;
+  for (let turn = 0; turn < 20; turn += 1) {
+    const { heartbeat, claims, list } = heir.turn([NEAR]);
+    for (const write of [claims, heartbeat]) if (write !== undefined) heir.carryOut(write);
+    heir.watch();
+    if (list !== undefined) heir.list(list);
+    const stored = heir.leases.list().claims.get('n1')?.record;
+    assert(stored?.vips.has(NEAR), 'a peer may take what is still answered');
+    heir.now += 10;
+  }
+  assert.equal(heir.state.phase, 'member');
+  assert.equal(heir.leases.list().claims.get('n1')?.record.incarnation, 2);
+  assert.deepEqual(heir.said, [], 'a RELEASE while the predecessor answers');
+  heir.settle();
+  assert.equal(heir.leases.list().claims.get('n1')?.record.vips.size, 0);
+});
+
+test('I5: whoever inherits nothing does not announce its incarnation while a wire may answer', () => {
+  const node = new HandNode(['n1', 'n2'], [NEAR]);
+  node.settle();
+  for (let turn = 0; turn < 20; turn += 1) {
+    assert.equal(node.turn([NEAR]).claims, undefined);
+    node.now += 100;
+  }
+});
+
 test('a VIP that could not be asked for is not taken by an heir that knows nothing of it', () => {
   const heir = heirOf([NEAR, FAR], true);
   const second = { name: 'data1', mac: '02:00:00:00:01:01', subnets: ['198.51.100.0/24'] };
