@@ -26,6 +26,7 @@ import {
   type Move,
   stamp,
 } from './state.ts';
+import { contactGap } from './timing.ts';
 import { judged, nextVerdictAt } from './verdict.ts';
 
 /** What the election decides upon besides its own state. */
@@ -257,6 +258,8 @@ function wakeAt(state: ElectionState, now: Instant): number {
     times.push(authorityWakeAt(state, now));
     times.push(nextVerdictAt(state.verdicts, state.view, state.timing, now));
     times.push(state.shownSince + state.timing.takerPatience);
+    // Of two, who loses contact does not trust its ears any longer.
+    if (state.verdicts.doubted.size > 0) times.push(state.provenAt + contactGap(state.timing));
   }
   times.push(tellAt(state), probeAt(state));
   for (const at of state.fencedAt.values()) times.push(ripeAt(at));

@@ -71,7 +71,8 @@ export class SimAgent {
   state: ElectionState;
   readonly wire: SimWire;
   readonly #deps: AgentDeps;
-  #inbox: LeaseCut | undefined;
+  /** What the watch has shown since the last turn: the newest need not come last. */
+  #inbox: LeaseCut[] = [];
   #active: ReadonlyMap<Vip, bigint> = new Map();
   #wakeAt: Instant = NEVER;
   /** What the last turn looked at, as long as nothing has happened since. */
@@ -118,7 +119,7 @@ export class SimAgent {
   /** The watch has come to show `cut`. */
   seen(cut: LeaseCut): void {
     this.#on(0, () => {
-      this.#inbox = cut;
+      this.#inbox.push(cut);
       this.raise();
     });
   }
@@ -146,8 +147,8 @@ export class SimAgent {
     this.#turnPlanned = false;
     if (this.#life === 'ending') return;
     const now = this.#now();
-    if (this.#inbox !== undefined) this.state = watched(this.state, this.#inbox, now);
-    this.#inbox = undefined;
+    for (const cut of this.#inbox) this.state = watched(this.state, cut, now);
+    this.#inbox = [];
     const world = this.#world();
     const decision = decide(this.state, world, now);
     this.state = decision.state;
