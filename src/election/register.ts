@@ -102,8 +102,11 @@ export function seenBack<T>(
     return { ...register, refused: false };
   }
   if (!ours || !register.attempts.has(record.write)) return 'foreign';
-  // A write of ours at another revision than the one it got: somebody edited it and kept the stamp.
-  if (record.write === register.committed && stored.revision !== register.base) return 'foreign';
+  // A write of ours at another revision than the one it got: somebody edited it and kept the stamp. Or an
+  // older one: somebody deleted the object, and a request that we had long given up made it anew.
+  const isNewest = record.write >= register.committed;
+  const isMoved = record.write === register.committed && stored.revision !== register.base;
+  if (!isNewest || isMoved) return 'foreign';
   const known = advanced(register, record.write, stored.revision);
   return { ...known, seen: Math.max(register.seen, record.write), refused: false };
 }

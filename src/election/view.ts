@@ -77,6 +77,12 @@ function writeOf({ session, write }: LeaseStamp): string {
   return `${session}.${write}`;
 }
 
+/** Whether a write comes after the one with that text; those of two processes are not compared. */
+function isNewer({ session, write }: LeaseStamp, seen: string): boolean {
+  const prefix = `${session}.`;
+  return !seen.startsWith(prefix) || write > Number(seen.slice(prefix.length));
+}
+
 function withHeartbeat(
   peer: Peer | undefined,
   stored: Stored<Heartbeat> | undefined,
@@ -135,8 +141,8 @@ function withClaims(
   if (stored.revision <= peer.claimsRevision) return peer;
   const { record, revision } = stored;
   const claimsWrite = writeOf(record);
-  // The same write at a new revision: not its writer's doing, and nobody can tell what it claims.
-  const claims = claimsWrite === peer.claimsWrite ? undefined : record;
+  // An older write at a new revision, or the same: not its writer's doing, and nobody can tell what it claims.
+  const claims = isNewer(record, peer.claimsWrite) ? record : undefined;
   const seen = { ...peer, claims, claimsWrite, claimsRevision: revision };
   if (peer.beat !== DELETED || record.incarnation <= peer.incarnation) return seen;
   // The heartbeat of this incarnation came and went unseen: what was judged is the one before it.

@@ -72,6 +72,13 @@ test('I7: a cut older than our newest write changes nothing', () => {
   assert.equal(seenBack(register, old, 7n, self), register);
 });
 
+test('a write of ours that was given up, carried out after somebody deleted the object, is foreign', () => {
+  const given = sent(openRegister<string>(undefined), 1, 'x', instant(0));
+  const next = sent(settled(given, 1, { kind: 'failed' }), 2, 'y', instant(900));
+  const register = settled(next, 2, { kind: 'committed', revision: 8n });
+  assert.equal(seenBack(register, { record: stampOf(1), revision: 12n }, 12n, self), 'foreign');
+});
+
 test('the predecessor of the join is no foreign write', () => {
   const register = sent(openRegister<string>(7n), 1, 'x', instant(0));
   const stored = { record: stampOf(40, 'z', 2), revision: 7n };

@@ -89,6 +89,29 @@ test('I7: nothing is accepted at a lower revision than one already seen', () => 
   assert.equal(peer(older).seenAt, instant(1500));
 });
 
+test('an older write of claims that comes back after a deletion tells nothing of what its writer claims', () => {
+  const stored = (write: number, session = 's') => ({
+    record: {
+      ...({ kind: 'claims', node: 'n2', bootId: 'b', session, incarnation: 4, write } as const),
+      ...{ vips: new Map(), leaving: new Set<string>(), fences: new Set<string>(), links: [] },
+      ...{ joined: 1, draining: false, mayHold: false },
+    },
+    revision: BigInt(20 + write),
+  });
+  const shown = (revision: bigint, claims: ReturnType<typeof stored>) => ({
+    ...cutOf(5n, 1),
+    revision,
+    claims: new Map([['n2', { ...claims, revision }]]),
+  });
+  const claimed = observe(seen, shown(30n, stored(9)), 'n1', instant(1500));
+  assert.equal(peer(claimed).claims?.write, 9);
+  const deleted = observe(claimed, { ...cutOf(5n, 1), revision: 31n }, 'n1', instant(1600));
+  const late = observe(deleted, shown(32n, stored(7)), 'n1', instant(1700));
+  assert.equal(peer(late).claims, undefined);
+  const anew = observe(late, shown(33n, stored(1, 't')), 'n1', instant(1800));
+  assert.equal(peer(anew).claims?.write, 1, 'another process counts for itself');
+});
+
 test('deletion is not expiry: the patience starts when the lease was seen to be gone', () => {
   const gone = observe(seen, cutOf(6n, 0), 'n1', instant(2000));
   assert.equal(judged(NO_VERDICTS, gone, grounds(fresh), instant(4000)).fences.size, 0);

@@ -36,7 +36,7 @@ export function noteCommitted(
   record: Heartbeat | Claims,
   world: SearchWorld,
 ): Oracle {
-  const { node, write } = record;
+  const { node, session, write } = record;
   const id = incarnationId(record);
   if (record.kind === 'heartbeat') {
     const holder = world.nodes.find(({ name }) => name === node);
@@ -45,7 +45,7 @@ export function noteCommitted(
     if (known >= until) return before;
     return { ...before, entitledUntil: new Map(before.entitledUntil).set(id, until) };
   }
-  const claim = { id, write, vips: new Set(record.vips.keys()) };
+  const claim = { id, session, write, vips: new Set(record.vips.keys()) };
   const oracle = { ...before, claims: new Map(before.claims).set(node, claim) };
   const text = unclaimed({ ...world, oracle }, node);
   return text === undefined ? oracle : broken(oracle, 'S4', text);

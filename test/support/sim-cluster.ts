@@ -68,6 +68,8 @@ export class SimCluster {
   demand: Demand;
   #sessions = 0;
   #startsHeldUntil = 0;
+  /** By node name. */
+  readonly #namesakesHeldUntil = new Map<string, number>();
 
   constructor(
     seed: number,
@@ -154,8 +156,10 @@ export class SimCluster {
   start(name: string): void {
     const node = this.node(name);
     if (node.agent !== undefined || !this.demand.nodes.has(node.as)) return;
-    if (this.now < this.#startsHeldUntil) {
-      this.after(this.#startsHeldUntil - this.now, () => this.start(name));
+    const namesakesHeldUntil = node.as === name ? 0 : (this.#namesakesHeldUntil.get(node.as) ?? 0);
+    const heldUntil = Math.max(this.#startsHeldUntil, namesakesHeldUntil);
+    if (this.now < heldUntil) {
+      this.after(heldUntil - this.now, () => this.start(name));
       return;
     }
     this.#sessions += 1;
@@ -194,6 +198,11 @@ export class SimCluster {
     }
     this.start(host);
     this.after(ms, () => this.kill(host));
+  }
+
+  /** No second machine starts under that name for so long. */
+  holdNamesakes(name: string, ms: number): void {
+    this.#namesakesHeldUntil.set(name, this.now + ms);
   }
 
   /** No agent starts for so long. */

@@ -108,7 +108,11 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     if (sim.demand.nodes.size > 3 && sim.demand.nodes.has(node.name)) sim.removeForGood(node.name);
   },
   'Lease deleted': (sim, node, _, random) => sim.api.deleteLeases(node.as, [anyOf(random, BOTH)]),
-  'both Leases deleted': (sim, node) => sim.api.deleteLeases(node.as, BOTH),
+  /** A second machine under that name that starts right then finds nobody to wait for: nobody promises that. */
+  'both Leases deleted': (sim, node) => {
+    sim.holdNamesakes(node.as, AUTHORITY_MS);
+    sim.api.deleteLeases(node.as, BOTH);
+  },
   'Lease spoilt': (sim, node, _, random) =>
     sim.api.meddle(node.as, (leases) => leases.spoil(anyOf(random, BOTH), node.as)),
   'label removed': (sim, node, _, random) =>

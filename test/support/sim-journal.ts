@@ -8,6 +8,7 @@ import type { SimNode } from './sim-node.ts';
 /** What a node itself has committed last; what people did to its Leases since does not count here. */
 export interface Committed {
   readonly id: IncarnationId;
+  readonly session: string;
   /** Number of the write. */
   readonly write: number;
   readonly vips: ReadonlySet<Vip>;
@@ -26,8 +27,8 @@ export interface Activation {
  * from the commits at the API server and from what the wires do, never from what the core believes.
  */
 export class SimJournal {
-  /** The newest claims of each node as it wrote them. */
-  readonly claims = new Map<NodeName, Committed>();
+  /** By host: its newest claims as it wrote them. */
+  readonly claims = new Map<string, Committed>();
   /** Up to which write of its claims each incarnation has released VIPs on the segment. */
   readonly released = new Map<IncarnationId, Map<Vip, number>>();
   /** Until when, on its own clock, the heartbeats that an incarnation committed entitle it to answer. */
@@ -101,7 +102,7 @@ export class SimJournal {
     record: Heartbeat | Claims,
     { sentAt, now }: { readonly sentAt: Instant; readonly now: number },
   ): void {
-    const { node } = record;
+    const { node, session } = record;
     this.#newest.set(name, record.incarnation);
     const id = incarnationId(record);
     this.stirred();
@@ -109,13 +110,20 @@ export class SimJournal {
       for (const fenced of record.fences) {
         if (!this.fencedAt.has(fenced)) this.fencedAt.set(fenced, now);
       }
-      this.claims.set(node, { id, write: record.write, vips: new Set(record.vips.keys()) });
+      this.#claimed(name, { id, session, write: record.write, vips: new Set(record.vips.keys()) });
       this.claimsWrites.set(node, (this.claimsWrites.get(node) ?? 0) + 1);
       return;
     }
     this.heartbeats.set(node, (this.heartbeats.get(node) ?? 0) + 1);
     const until = add(sentAt, this.#timing.holderPatience);
     this.entitledUntil.set(id, max(until, this.entitledUntil.get(id) ?? NEVER));
+  }
+
+  /** What people delete may come back by a request that its sender has long given up: that is theirs, too. */
+  #claimed(host: string, committed: Committed): void {
+    const known = this.claims.get(host);
+    if (known?.session === committed.session && known.write > committed.write) return;
+    this.claims.set(host, committed);
   }
 
   stirred(): void {
@@ -140,8 +148,8 @@ export class SimJournal {
   }
 
   /** Whether the claim of the incarnation on the VIP is committed, and not released since. */
-  isClaimed(node: NodeName, id: IncarnationId, vip: Vip): boolean {
-    const committed = this.claims.get(node);
+  isClaimed(host: string, id: IncarnationId, vip: Vip): boolean {
+    const committed = this.claims.get(host);
     if (committed?.id !== id || !committed.vips.has(vip)) return false;
     return committed.write > (this.released.get(id)?.get(vip) ?? 0);
   }

@@ -189,11 +189,11 @@ function isOverslept(sim: SimCluster, node: SimNode): boolean {
 export function unclaimedBy(sim: SimCluster, node: SimNode): string | undefined {
   if (isOverslept(sim, node)) return undefined;
   for (const { id, vips } of answering(node, sim.now)) {
-    const committed = sim.journal.claims.get(node.as);
+    const committed = sim.journal.claims.get(node.name);
     // Its own write, long given up, that was carried out on the revision that the restore brought back.
     if (isRestored(sim) && committed?.id === id) continue;
     for (const vip of vips) {
-      if (sim.journal.isClaimed(node.as, id, vip)) continue;
+      if (sim.journal.isClaimed(node.name, id, vip)) continue;
       const has = `${committed?.id}: ${[...(committed?.vips ?? [])].join(' ')}`;
       return `${id} answers for ${vip}, but committed is ${has}`;
     }
