@@ -178,7 +178,7 @@ const RULES: readonly Ablation[] = [
     patches: [
       {
         file: DECIDE,
-        find: '  if (state.claims.committed === 0 && world.held.size > 0) return idle;\n',
+        find: '  if (state.claims.committed === 0 && world.held.size > 0 && !state.inherits) return idle;\n',
         put: '',
       },
       {
