@@ -101,10 +101,9 @@ export async function runAgent(
   let end: AgentEnd = 'never began';
   if (lock !== 'aborted') {
     await caughtUp(deps, lock, shared.stores);
-    const { raise } = changed;
-    const claimed = shared.stores.leases().claims.get(options.node)?.record.vips.keys() ?? [];
-    const overlap = overlapOf(deps, lock, claimed, raise);
-    const election = openElection(deps, options, { ...shared, lock, onChange: raise });
+    const found = { ...shared, lock, onChange: changed.raise };
+    const overlap = overlapOf(deps, options, found);
+    const election = openElection(deps, options, found);
     end = await run(deps, options, { ...shared, election, overlap, lock, changed, signal });
   }
   for (const watch of watches) watch.close();

@@ -1,6 +1,7 @@
 import { authorityOf, type Decision, proofOf } from '../election/decide.ts';
 import { knownDead } from '../election/probing.ts';
 import type { ElectionState } from '../election/state.ts';
+import { SEND_DELAY_MS } from '../election/timing.ts';
 import { add, type Instant, NEVER } from '../instant.ts';
 import type { Vip } from '../model.ts';
 import { usableLinks } from '../net/usable-links.ts';
@@ -29,8 +30,6 @@ const LINGER_MS = 300;
  * over before: it is heard, and to find it silent takes longer.
  */
 const OVERLAP_MS = 250;
-/** Of a predecessor that is gone without a word a frame may still be on its way (A2). */
-const LAST_FRAME_MS = 200;
 
 interface Ready {
   readonly stores: AgentStores;
@@ -116,13 +115,16 @@ export interface Overlap {
  */
 export function overlapOf(
   { clock }: Pick<AgentDeps, 'clock'>,
-  { succession }: NodeLock,
-  claimed: Iterable<Vip>,
-  onChange: () => void,
+  { node }: Pick<AgentOptions, 'node'>,
+  {
+    stores,
+    lock: { succession },
+    onChange,
+  }: Pick<Ready, 'stores'> & { readonly lock: NodeLock; readonly onChange: () => void },
 ): Overlap {
   if (succession.kind === 'found free') return { held: () => new Set(), follow: () => {} };
   const { predecessor } = succession;
-  let held: ReadonlySet<Vip> = new Set(claimed);
+  let held: ReadonlySet<Vip> = new Set(claimedBefore(stores, node));
   let isCalled = false;
   const end = () => {
     held = new Set();
@@ -131,7 +133,8 @@ export function overlapOf(
   void predecessor.end.then((how) => {
     if (how === 'stopped') end();
   });
-  void clock.sleep(OVERLAP_MS + LAST_FRAME_MS).then(end);
+  // Of a predecessor that is gone without a word a frame may still be on its way (A2).
+  void clock.sleep(OVERLAP_MS + SEND_DELAY_MS).then(end);
   return {
     held: () => held,
     follow({ active, waiting }) {
@@ -148,6 +151,11 @@ export function waitingOnly({ active, waiting }: Holdings): Holdings {
   return { active: new Map(), silentSince: new Map(), waiting: all };
 }
 
+/** What the agent before us has claimed, as far as the watch has shown. */
+function claimedBefore(stores: AgentStores, node: string): Iterable<Vip> {
+  return stores.leases().claims.get(node)?.record.vips.keys() ?? [];
+}
+
 function laterOf(a: bigint, b: bigint): bigint {
   return a > b ? a : b;
 }
@@ -162,8 +170,8 @@ function makeReady(
   const usable = usableLinks(deps.links.links(), options.linkFilter);
   wires.keep(linksToServe(usable, demand.ranges, demand.vips.keys()));
   const serving = wires.serving(usable, deps.clock.now());
-  const claimed = stores.leases().claims.get(options.node)?.record.vips.keys() ?? [];
-  const holdings = { active: new Map(), silentSince: new Map(), waiting: new Set(claimed) };
+  const waiting = new Set(claimedBefore(stores, options.node));
+  const holdings = { active: new Map(), silentSince: new Map(), waiting };
   wires.setTables(tablesOf(holdings, demand, serving, options.node));
   rehearse({
     leases: stores.leases(),

@@ -17,7 +17,7 @@ export interface Timing {
 /** Clock rates of two nodes may differ by this share (assumption A1). */
 const RATE_ERROR = 0.01;
 /** A frame leaves the node at most this long after its authority was checked (assumption A2). */
-const SEND_DELAY_MS = 200;
+export const SEND_DELAY_MS = 200;
 /** More than this share of `renewInterval` between two heartbeats that came back is a lost contact. */
 const CONTACT_FACTOR = 1.3;
 /** How late a beat may be that was sent in time: timers and queues of both ends. */
