@@ -15,7 +15,7 @@ import {
   type WitnessReport,
 } from './hearing.ts';
 import { echoPatience, ripeAt, withListing } from './listing.ts';
-import { type ProbeOrder, probeAt, unsureOf, withProbes } from './probing.ts';
+import { type ProbeOrder, probeAt, unsureOf, withoutSettled, withProbes } from './probing.ts';
 import type { Claim, Claims, Heartbeat } from './records.ts';
 import { sent, undecided } from './register.ts';
 import { beatOf, tellAt, told, yielding } from './speech.ts';
@@ -130,7 +130,7 @@ export function proofOf(state: ElectionState): Instant | null {
 }
 
 function chosenState(
-  state: ElectionState,
+  before: ElectionState,
   world: World,
   now: Instant,
 ): {
@@ -139,9 +139,10 @@ function chosenState(
   moves: readonly Move[];
   wakeAt: Instant;
 } {
-  if (state.phase !== 'member') {
-    return { state, suspects: NO_SILENCE.suspects, moves: [], wakeAt: FOREVER };
+  if (before.phase !== 'member') {
+    return { state: before, suspects: NO_SILENCE.suspects, moves: [], wakeAt: FOREVER };
   }
+  const state = withoutSettled(before, world.demand);
   const { suspects, silenced } = silenceOf(state, world.witness, world.suspectSince, now);
   const { selfFenced, shownSince, timing, provenAt: contact } = state;
   const audible = audibleIds(world.witness, timing);

@@ -133,6 +133,18 @@ export function isBarred({ conflicts, unasked }: Probes, vip: Vip): boolean {
   return conflicts.has(vip) || unasked.has(vip);
 }
 
+/**
+ * The state without conflicts that are none: nobody asks for the VIP any more, or it was a live node of which
+ * the Leases told later than it answered.
+ */
+export function withoutSettled(state: ElectionState, { vips }: Demand): ElectionState {
+  const { probes } = state;
+  const stands = ([vip, { mac }]: [Vip, Conflict]) => vips.has(vip) && !isOfLive(state, mac);
+  const conflicts = [...probes.conflicts].filter(stands);
+  if (conflicts.length === probes.conflicts.size) return state;
+  return { ...state, probes: { ...probes, conflicts: new Map(conflicts) } };
+}
+
 /** The probes that are due: of whom only they keep from being called dead, and of old conflicts. */
 export function withProbes(
   state: ElectionState,
@@ -259,17 +271,20 @@ function concluded(state: ElectionState, running: Running, now: Instant): Probes
     const answered = answers.some(({ mac }) => hasMac(suspect, mac));
     outcomes.set(suspect.identity, { startedAt, answered });
   }
-  // A live node answers for what it claims, or has claimed until a moment ago: its Leases tell.
-  const live = present.filter(
-    (peer) => standing(state.verdicts, peer) === 'live' && claimsCount(peer),
-  );
   for (const { vip, mac } of answers) {
     // Of a suspect that answers the claim stands.
-    if ([...suspects, ...live].some((peer) => hasMac(peer, mac))) continue;
+    if (isOfLive(state, mac) || suspects.some((peer) => hasMac(peer, mac))) continue;
     conflicts.set(vip, { mac, at: now });
   }
   const unasked = state.probes.unasked.difference(running.vips).union(running.unasked);
   return { ...state.probes, running: undefined, outcomes, conflicts, unasked };
+}
+
+/** A live node answers for what it claims, or has claimed until a moment ago: its Leases tell. */
+function isOfLive({ view, verdicts }: ElectionState, mac: MacText): boolean {
+  return view
+    .values()
+    .some((peer) => standing(verdicts, peer) === 'live' && claimsCount(peer) && hasMac(peer, mac));
 }
 
 function hasMac({ claims }: Pick<Peer, 'claims'>, mac: MacText): boolean {

@@ -237,6 +237,32 @@ test('a live owner that answered a probe and released the VIP since keeps nobody
   assert.deepEqual([...node.state.active.keys()], [vip]);
 });
 
+test('a live node whose Leases fit together only after it had answered keeps nobody from claiming', () => {
+  const [vip = '', other = ''] = VIPS;
+  const node = new HandNode(['n1', 'n2', 'n3'], [vip]);
+  const lost = new HandPeer(node.leases, 'n2');
+  const owner = new HandPeer(node.leases, 'n3');
+  lost.mayHold = true;
+  lost.claim(1, [vip, other]);
+  owner.claim(1, [vip]);
+  lost.beat(1);
+  let asked = 0;
+  node.answers = () => {
+    asked += 1;
+    // Somebody edits its heartbeat: whose claims those are is not known for a moment.
+    owner.beat(2);
+    node.watch();
+    return [{ vip, mac: simMac('n3') }];
+  };
+  for (let i = 0; i < 14; i += 1) {
+    if (asked > 0) owner.claim(3, []);
+    owner.beat(asked > 0 ? 3 : 1);
+    node.pass(500);
+  }
+  assert.equal(asked, 1, 'the conflict stood until it was asked for again');
+  assert.deepEqual([...node.state.active.keys()], [vip]);
+});
+
 test('4.4.3: a machine that takes over the Leases of its namesake asks on the segment first', () => {
   for (const seed of SEEDS) {
     const { sim, run } = lone(seed, 'swallowed');
