@@ -11,6 +11,8 @@ const LONG_AWAY_MS = 60_000;
 const BACK_MS = 6000;
 /** After an outage, long enough to see that nothing moves needlessly. */
 const AFTER_MS = 2500;
+/** After a long outage the API server tries etcd again only once in two minutes (gRPC's backoff). */
+const BACK_PATIENCE_MS = 180_000;
 
 /** The owner alone loses the API server: the VIP goes over, by a handover if peers are heard. */
 const CUT_OFF: FaultCase['accept'] = {
@@ -141,7 +143,7 @@ function startedAgain(controlPlane: ControlPlane, part: Part): Made {
   return {
     async end() {
       controlPlane.startPart(part);
-      await settled(controlPlane.ready());
+      await settled(controlPlane.ready(BACK_PATIENCE_MS));
     },
   };
 }
