@@ -213,7 +213,8 @@ test('a VIP that a stranger answers is not claimed because the link that could a
   assert.deepEqual([...node.state.active.keys()], [], 'two answer');
 });
 
-test('a live owner that answered a probe and released the VIP since keeps nobody from claiming it', () => {
+/** `n2` falls silent and may hold the VIP, which `n3` owns: before `n1` calls it dead it asks. */
+function lostBesideOwner() {
   const [vip = '', other = ''] = VIPS;
   const node = new HandNode(['n1', 'n2', 'n3'], [vip]);
   const lost = new HandPeer(node.leases, 'n2');
@@ -222,6 +223,11 @@ test('a live owner that answered a probe and released the VIP since keeps nobody
   lost.claim(1, [vip, other]);
   owner.claim(1, [vip]);
   lost.beat(1);
+  return { vip, node, owner };
+}
+
+test('a live owner that answered a probe and released the VIP since keeps nobody from claiming it', () => {
+  const { vip, node, owner } = lostBesideOwner();
   let asked = 0;
   node.answers = () => {
     asked += 1;
@@ -238,14 +244,7 @@ test('a live owner that answered a probe and released the VIP since keeps nobody
 });
 
 test('a live node whose Leases fit together only after it had answered keeps nobody from claiming', () => {
-  const [vip = '', other = ''] = VIPS;
-  const node = new HandNode(['n1', 'n2', 'n3'], [vip]);
-  const lost = new HandPeer(node.leases, 'n2');
-  const owner = new HandPeer(node.leases, 'n3');
-  lost.mayHold = true;
-  lost.claim(1, [vip, other]);
-  owner.claim(1, [vip]);
-  lost.beat(1);
+  const { vip, node, owner } = lostBesideOwner();
   let asked = 0;
   node.answers = () => {
     asked += 1;
