@@ -135,12 +135,19 @@ function isDrownedOut(sim: SimCluster, node: SimNode): boolean {
 
 /**
  * With the witness a frozen node hears of its fence by the next beat; else its lease has to run out. So it has
- * where etcd went back to before its claims: nobody has to fence it to take what it owns.
+ * where etcd went back to before its claims: nobody has to fence it to take what it owns. Its fence may come
+ * after the thaw, for its lease is older than its clock says: then the next beat after that ends it.
  */
-function isThawed(sim: SimCluster, { thawedAt }: SimNode, timing: Timing): boolean {
-  const hears = sim.segment?.isSmooth() === true && !isRestored(sim);
-  const lease = timing.holderPatience / 0.99 + SEND_DELAY_MS + 10;
-  return sim.now - thawedAt < (hears ? THAWED_MS : lease);
+function isThawed(sim: SimCluster, node: SimNode, timing: Timing): boolean {
+  const { now, journal, segment } = sim;
+  const awake = now - node.thawedAt;
+  if (awake < THAWED_MS) return true;
+  if (awake >= timing.holderPatience / 0.99 + SEND_DELAY_MS + 10) return false;
+  if (segment?.isSmooth() !== true || isRestored(sim)) return true;
+  return answering(node, now).some(({ id }) => {
+    const fencedAt = journal.fencedAt.get(id);
+    return fencedAt !== undefined && now - fencedAt < THAWED_MS;
+  });
 }
 
 function epochsGrow(sim: SimCluster, { timing, epochs }: Past): string | undefined {
